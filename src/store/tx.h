@@ -1,0 +1,22 @@
+/* tx: what an act of trust/ or domain/ runs in: a connection inside a
+ * transaction (or a read), memory, the time, and a place for its refusal. */
+#ifndef EASEL_STORE_TX_H
+#define EASEL_STORE_TX_H
+
+#include "base/arena.h"
+#include "base/fault.h"
+#include "store/db.h"
+
+struct tx {
+    struct db *db;
+    struct arena *arena; /* results live here */
+    int64_t now;         /* of the request; milliseconds */
+    struct fault fault;  /* valid only after a function returned not E_OK */
+};
+
+/* Refuses: fills tx->fault, returns err. */
+#define tx_refuse(tx, err, ...) fault_set(&(tx)->fault, (tx)->arena, (err), __VA_ARGS__)
+/* The repository failed: E500000 with a general detail (the cause was logged). */
+#define tx_broken(tx) tx_refuse((tx), E500000, "The repository could not complete the request.")
+
+#endif

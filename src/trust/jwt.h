@@ -1,0 +1,100 @@
+/* jwt: compact JWS, taken apart and checked. Pure: bytes, a key and the clock
+ * in, a verdict out; no repository, no network.
+ *
+ * A verdict names the first check that failed (checks.def), what it expected
+ * and what it found. It never holds a key, a signature or a whole token.
+ *
+ * Used in three steps, since the key depends on what the token says:
+ *   jwt_parse          PRESENT .. ALG    (specification: section 1.3, 1 to 6)
+ *   the caller finds app and secret      (ISSUER, ENABLED, KID)
+ *   jwt_verify         SIGNATURE .. SUBJECT but for REPLAY
+ * All strings of a struct jwt live in the arena given to jwt_parse. */
+#ifndef EASEL_TRUST_JWT_H
+#define EASEL_TRUST_JWT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+
+enum trust_check {
+    TRUST_OK = 0,
+#define CHECK(id, seed, fine, name, title, advice) TRUST_##id,
+#include "trust/checks.def"
+#undef CHECK
+    TRUST_CHECKS /* one more than the last check */
+};
+
+struct trust_check_row {
+    const char *id; /* "AUDIENCE" */
+    int seed, fine;
+    const char *name, *title, *advice;
+};
+/* The row of a check; never TRUST_OK. */
+const struct trust_check_row *trust_check_row(enum trust_check check);
+
+struct verdict {
+    enum trust_check failed; /* TRUST_OK: nothing failed */
+    const char *expected, *found; /* set on failure; printable, bounded, no secrets */
+};
+
+/* Told of every check that passed, in order, with what was found: for
+ * `easel explain`. NULL where nobody listens. */
+struct trail {
+    void (*passed)(struct trail *trail, enum trust_check check, const char *found);
+};
+
+struct jwt_claim { /* a top-level claim that is not registered: a user attribute */
+    const char *name;
+    const char *json; /* its value as JSON text */
+    struct jwt_claim *next;
+};
+
+struct jwt {
+    const char *alg, *kid, *header_iss;
+    const char *iss;              /* the agreed issuer, from header or payload */
+    const char *sub, *jti;        /* NULL: absent; non-string counts as absent with `odd` */
+    bool aud_ok_type;             /* aud is a string or a list of strings */
+    const char **aud;             /* its strings */
+    size_t aud_count;
+    enum { JWT_TIME_ABSENT, JWT_TIME_BAD, JWT_TIME_OK } exp_state, nbf_state, iat_state;
+    int64_t exp, nbf, iat;        /* seconds, fractions cut */
+    const char *exp_text;         /* as written, shortened, for verdicts */
+    enum { JWT_SCP_ABSENT, JWT_SCP_BAD, JWT_SCP_OK } scp_state;
+    const char **scp;
+    size_t scp_count;
+    struct jwt_claim *claims;
+    bool oda;                     /* claim https://tableau.com/oda is "true" or true */
+    const char *signing_input;    /* header.payload, in the token given */
+    size_t signing_len;
+    const unsigned char *signature;
+    size_t signature_len;
+};
+
+struct jwt_policy {
+    const char *audience;     /* "tableau" */
+    int64_t max_life_s;       /* 600 */
+    int64_t skew_s;           /* 60 */
+    size_t max_bytes;         /* 8000 */
+};
+extern const struct jwt_policy jwt_policy_default;
+
+/* Checks PRESENT to ALG (direct trust: HS256). `token` may be NULL. Duplicate
+ * member names, non-UTF-8, NUL, depth over 16, `crit`, non-string ids fail. */
+struct verdict jwt_parse(struct arena *arena, const char *token, size_t len,
+                         const struct jwt_policy *policy, struct jwt *jwt_r, struct trail *trail);
+
+/* Checks SIGNATURE, AUDIENCE, EXPIRY, LIFETIME, JTI, SCOPES, SCOPES_FORM and
+ * SUBJECT with the HMAC key `key` (the text of the secret value, its bytes).
+ * `now` in milliseconds. */
+struct verdict jwt_verify(struct arena *arena, const struct jwt *jwt, const void *key,
+                          size_t key_len, const struct jwt_policy *policy, int64_t now,
+                          struct trail *trail);
+
+/* Makes a signed direct-trust JWT, for `easel jwt` and tests. The claims are a
+ * complete JSON object text; header iss and kid are set. */
+char *jwt_sign(struct arena *arena, const char *client_id, const char *secret_id,
+               const char *secret_value, const char *claims_json);
+
+#endif
