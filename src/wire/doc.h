@@ -62,9 +62,17 @@ void doc_set_text(struct el *el, const char *value);
 /* ---- reading. All accept el == NULL and then find nothing. */
 const struct el *doc_find(const struct el *el, const char *child);      /* first child of that name */
 const struct el *doc_next(const struct el *el);                         /* next sibling of the same name */
-const char *doc_get(const struct el *el, const char *name);             /* attribute, else text of the child; NULL */
+/* The attribute, else the text of the first child of that name: "" for a child
+ * with nothing in it, NULL for one that is not text, and where there is neither. */
+const char *doc_get(const struct el *el, const char *name);
 /* "true"/"false"/"1"/"0" in any case. False if present and none of these. */
 bool doc_get_bool(const struct el *el, const char *name, bool *present_r, bool *value_r);
+/* All values of that name in order: the attribute, then the text of each child,
+ * so that a list reads alike from XML children, a JSON array and the one scalar
+ * that a client sends where a list is expected. Children that are not text are
+ * passed over. The array (NULL for none) lives in `arena`; returns its length. */
+size_t doc_values(const struct el *el, const char *name, struct arena *arena,
+                  const char ***values_r);
 
 /* ---- parsing, of hostile bytes.
  * The answer is the root element ("tsRequest"; for JSON it stands for the top
