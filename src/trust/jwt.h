@@ -60,11 +60,14 @@ struct jwt {
     size_t aud_count;
     enum { JWT_TIME_ABSENT, JWT_TIME_BAD, JWT_TIME_OK } exp_state, nbf_state, iat_state;
     int64_t exp, nbf, iat;        /* seconds, fractions cut */
-    const char *exp_text;         /* as written, shortened, for verdicts */
+    const char *exp_text, *nbf_text; /* as written, for verdicts; NULL: absent */
     enum { JWT_SCP_ABSENT, JWT_SCP_BAD, JWT_SCP_OK } scp_state;
     const char **scp;
     size_t scp_count;
     struct jwt_claim *claims;
+    struct {                      /* a claim of the wrong type: what it is ("a number") */
+        const char *alg, *kid, *iss, *sub, *jti, *aud, *scp;
+    } odd;
     bool oda;                     /* claim https://tableau.com/oda is "true" or true */
     const char *signing_input;    /* header.payload, in the token given */
     size_t signing_len;
@@ -93,7 +96,8 @@ struct verdict jwt_verify(struct arena *arena, const struct jwt *jwt, const void
                           struct trail *trail);
 
 /* Makes a signed direct-trust JWT, for `easel jwt` and tests. The claims are a
- * complete JSON object text; header iss and kid are set. */
+ * complete JSON object text; header iss and kid are set. NULL: the secret value is
+ * empty, or libcrypto failed. */
 char *jwt_sign(struct arena *arena, const char *client_id, const char *secret_id,
                const char *secret_value, const char *claims_json);
 
