@@ -18,13 +18,14 @@
 #include <stdint.h>
 
 struct db;
+struct log;
 struct stmt;
 
 enum db_result {
     DB_ROW,      /* a row is there */
     DB_DONE,     /* no more rows; for a write: done */
     DB_CONFLICT, /* a uniqueness rule refused; the transaction can go on */
-    DB_FAILED    /* anything else; db_message tells; already logged as it happened */
+    DB_FAILED    /* anything else; db_message tells; logged as it happened (db_log_to) */
 };
 
 enum db_ability {
@@ -42,6 +43,8 @@ enum db_mode {
  * secrets (no password of a URL) into `why`. */
 struct db *db_open(const char *url, enum db_mode mode, char *why, size_t why_size);
 void db_close(struct db **db);
+/* Where failures are logged from now on; NULL (as after db_open): nowhere. */
+void db_log_to(struct db *db, struct log *log);
 unsigned db_abilities(const struct db *db); /* set of enum db_ability */
 /* The last failure's text, without bound values. */
 const char *db_message(const struct db *db);
@@ -58,7 +61,7 @@ bool db_ready(struct db *db);
 /* A statement, reset and unbound. Valid until the next db_prepare of the same
  * SQL. NULL only if the SQL is wrong (a programming error; logged). */
 struct stmt *db_prepare(struct db *db, const char *sql);
-/* Parameters count from 1. The text must stay until the statement was stepped.
+/* Parameters count from 1. The text must stay until the last step.
  * NULL binds NULL. */
 void stmt_text(struct stmt *stmt, int index, const char *text);
 void stmt_int(struct stmt *stmt, int index, int64_t value);
@@ -68,13 +71,15 @@ enum db_result stmt_step(struct stmt *stmt);
 const char *stmt_get_text(struct stmt *stmt, int column); /* NULL for NULL */
 int64_t stmt_get_int(struct stmt *stmt, int column);      /* 0 for NULL */
 bool stmt_is_null(struct stmt *stmt, int column);
-/* Rows changed by the last step of this statement. */
+/* Rows changed by this statement; known once it came to DB_DONE. */
 int64_t stmt_changes(struct stmt *stmt);
 /* Ends reading early, so that no read transaction stays open. Stepping to
  * DB_DONE does it too. */
 void stmt_reset(struct stmt *stmt);
 
-/* Transactions: begin takes the write lock at once where the engine has one. */
+/* Transactions: begin takes the write lock at once where the engine has one.
+ * Ending one, or going back to a savepoint, resets all statements. A failed
+ * commit has rolled back. */
 bool db_begin(struct db *db);
 bool db_commit(struct db *db);
 void db_rollback(struct db *db);

@@ -24,6 +24,7 @@
 
 struct db;
 struct lanes;
+struct log;
 
 enum lane { LANE_READ, LANE_WRITE, LANE_BLOCKING };
 
@@ -32,22 +33,24 @@ struct lane_job {
      * false undoes it (this job's writes only). */
     bool (*run)(struct lane_job *job, struct db *db);
     /* committed: run returned true and its writes are durable. `failed`: run
-     * returned true but the commit did not happen (disk, network). */
+     * returned true but the commit did not happen (disk, network), or run was
+     * not called at all because no transaction could begin. */
     void (*done)(struct lane_job *job, bool committed, bool failed);
     struct lane_job *next; /* the lane's own */
 };
 
 struct lanes_config {
     const char *url;
-    unsigned readers;      /* workers of LANE_READ and, on PostgreSQL, of LANE_WRITE */
-    unsigned blocking;     /* workers of LANE_BLOCKING */
-    size_t queue_limit;    /* jobs that may wait in one lane */
+    unsigned readers;   /* workers of LANE_READ and, on PostgreSQL, of LANE_WRITE */
+    unsigned blocking;  /* workers of LANE_BLOCKING */
+    size_t queue_limit; /* jobs that may wait in one lane */
     /* Called on the writer's thread before each commit of a batch with the
      * connection inside the transaction (events and counters ride along);
      * may be NULL. On PostgreSQL called by one worker about once a second in a
      * transaction of its own, as on SQLite when idle. */
     void (*ride)(void *context, struct db *db);
     void *context;
+    struct log *log; /* of failures of the repository; may be NULL */
 };
 
 struct lanes *lanes_new(const struct lanes_config *config, char *why, size_t why_size);
