@@ -19,4 +19,11 @@ struct tx {
 /* The repository failed: E500000 with a general detail (the cause was logged). */
 #define tx_broken(tx) tx_refuse((tx), E500000, "The repository could not complete the request.")
 
+/* A column's text, kept in tx->arena; NULL for NULL. */
+const char *tx_text(struct tx *tx, struct stmt *stmt, int column);
+
+/* The next number of a series ("project", "site" ...), from 1; 0 where the
+ * repository failed. Serials order rows by creation and never repeat. */
+int64_t tx_serial(struct tx *tx, const char *series);
+
 #endif

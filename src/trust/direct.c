@@ -1,0 +1,220 @@
+/* direct.c: see direct.h. The steps stand in the order of checks.def. */
+#include "trust/direct.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "store/tx.h"
+#include "trust/app.h"
+#include "trust/session.h"
+
+/* What a check needs; each step answers whether the next may run. */
+struct checking {
+    struct tx *tx;
+    const struct direct_request *request;
+    struct trail *trail;
+    struct direct_outcome *out;
+    struct app app;
+    const char *secret;
+};
+
+static bool refuse(struct checking *c, enum trust_check check, const char *expected,
+                   const char *found)
+{
+    c->out->verdict = (struct verdict){.failed = check, .expected = expected, .found = found};
+    return false;
+}
+
+static bool pass(struct checking *c, enum trust_check check, const char *found)
+{
+    if (c->trail)
+        c->trail->passed(c->trail, check, found);
+    return true;
+}
+
+static const char *scopes_of(struct arena *arena, const struct jwt *jwt)
+{
+    struct buf buf;
+    if (jwt->scp_state != JWT_SCP_OK || jwt->scp_count == 0)
+        return NULL;
+    buf_init(&buf, arena, 0);
+    for (size_t i = 0; i < jwt->scp_count; i++) {
+        /* A space inside a scope must not make two of it. */
+        if (strchr(jwt->scp[i], ' '))
+            continue;
+        if (buf.len)
+            buf_addc(&buf, ' ');
+        buf_adds(&buf, jwt->scp[i]);
+    }
+    return buf.len ? buf.bytes : "";
+}
+
+static bool check_form(struct checking *c)
+{
+    const struct direct_request *r = c->request;
+    struct direct_outcome *out = c->out;
+    out->verdict = jwt_parse(c->tx->arena, r->token, r->token_len, r->policy, &out->jwt, c->trail);
+    out->client_id = out->jwt.iss;
+    out->secret_id = out->jwt.kid;
+    if (out->verdict.failed)
+        return false;
+    out->scopes = scopes_of(c->tx->arena, &out->jwt);
+    return true;
+}
+
+/* Where the content URL names no site, the app is looked up on all of them, so
+ * that the checks before SITE answer as they would otherwise. */
+static bool check_issuer(struct checking *c)
+{
+    const struct direct_request *r = c->request;
+    struct tx *tx = c->tx;
+    bool known = app_find(tx, c->out->client_id, &c->app);
+    if (known && (!r->site_id || strcmp(c->app.site_id, r->site_id) == 0)) {
+        c->out->app_name = c->app.name;
+        c->out->site_id = c->app.site_id;
+        return pass(c, TRUST_ISSUER, c->app.name);
+    }
+    return refuse(c, TRUST_ISSUER,
+                  arena_printf(tx->arena, "client id of a connected app of site '%.100s'",
+                               r->content_url),
+                  known ? arena_printf(tx->arena, "'%.100s', an app of another site",
+                                       c->out->client_id)
+                        : arena_printf(tx->arena, "'%.100s', which names no app",
+                                       c->out->client_id));
+}
+
+static bool check_enabled(struct checking *c)
+{
+    if (c->app.enabled)
+        return pass(c, TRUST_ENABLED, "enabled");
+    return refuse(c, TRUST_ENABLED, "enabled",
+                  arena_printf(c->tx->arena, "app '%.100s' is disabled", c->app.name));
+}
+
+static bool check_kid(struct checking *c)
+{
+    c->secret = app_secret_value(c->tx, c->request->keyring, c->app.client_id, c->out->secret_id);
+    if (c->secret)
+        return pass(c, TRUST_KID, c->out->secret_id);
+    return refuse(c, TRUST_KID,
+                  arena_printf(c->tx->arena, "id of a secret of app '%.100s'", c->app.name),
+                  arena_printf(c->tx->arena, "'%.100s'", c->out->secret_id));
+}
+
+static bool replayed(struct checking *c)
+{
+    const struct jwt *jwt = &c->out->jwt;
+    return jwt->jti && *jwt->jti && jti_used(c->tx, c->app.client_id, jwt->jti);
+}
+
+static bool refuse_replay(struct checking *c)
+{
+    return refuse(c, TRUST_REPLAY, "a jti not used before",
+                  arena_printf(c->tx->arena, "'%.100s', used before", c->out->jwt.jti));
+}
+
+/* Passes the later claims' steps on only after REPLAY was told in its place. */
+struct ordered_trail {
+    struct trail base;
+    struct checking *c;
+};
+
+static void passed_in_order(struct trail *trail, enum trust_check check, const char *found)
+{
+    struct checking *c = ((struct ordered_trail *)trail)->c;
+    pass(c, check, found);
+    if (check == TRUST_JTI)
+        pass(c, TRUST_REPLAY, "not used before");
+}
+
+/* SIGNATURE to SUBJECT. REPLAY stands among them and needs the repository: it
+ * is asked only where a later check failed or a trail is kept; a sign-in that
+ * passes all finds out when it uses the jti. */
+static bool check_claims(struct checking *c)
+{
+    struct tx *tx = c->tx;
+    struct ordered_trail ordered = {{passed_in_order}, c};
+    bool explain = c->trail != NULL;
+    bool replay = explain && replayed(c);
+    struct verdict v = jwt_verify(tx->arena, &c->out->jwt, c->secret, strlen(c->secret),
+                                  c->request->policy, tx->now,
+                                  explain && !replay ? &ordered.base : NULL);
+    if (v.failed && v.failed < TRUST_REPLAY) {
+        c->out->verdict = v;
+        return false;
+    }
+    if (replay || (v.failed && replayed(c)))
+        return refuse_replay(c);
+    c->out->verdict = v;
+    return !v.failed;
+}
+
+static bool check_user(struct checking *c)
+{
+    struct direct_outcome *out = c->out;
+    const char *why = "no such user";
+    if (out->jwt.oda) {
+        if (replayed(c))
+            return refuse_replay(c);
+        return refuse(c, TRUST_USER, "a user of the site",
+                      "on-demand access, which needs a usage-based licence");
+    }
+    if (c->request->find_user(c->tx, out->site_id, out->jwt.sub, &out->user, &why))
+        return pass(c, TRUST_USER, out->user.name);
+    if (replayed(c))
+        return refuse_replay(c);
+    return refuse(c, TRUST_USER, "the exact name of a licensed user of the site",
+                  arena_printf(c->tx->arena, "'%.100s': %s", out->jwt.sub, why));
+}
+
+static bool check_site(struct checking *c)
+{
+    if (c->request->site_id)
+        return pass(c, TRUST_SITE, c->request->content_url);
+    return refuse(c, TRUST_SITE, "the content URL of a site",
+                  arena_printf(c->tx->arena, "'%.100s', which names no site",
+                               c->request->content_url));
+}
+
+void direct_check(struct tx *tx, const struct direct_request *request, struct trail *trail,
+                  struct direct_outcome *outcome_r)
+{
+    *outcome_r = (struct direct_outcome){.site_id = request->site_id};
+    struct checking c = {.tx = tx, .request = request, .trail = trail, .out = outcome_r};
+    (void)(check_form(&c) && check_issuer(&c) && check_enabled(&c) && check_kid(&c) &&
+           check_claims(&c) && check_user(&c) && check_site(&c));
+}
+
+/* Between the checks and the session an app may be disabled or a secret go. */
+static bool still_trusted(struct tx *tx, const struct direct_outcome *out)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "SELECT 1 FROM connected_app_secret s JOIN connected_app a ON a.client_id = "
+                "s.client_id WHERE s.id = ?1 AND a.client_id = ?2 AND a.enabled = 1");
+    stmt_text(stmt, 1, out->secret_id);
+    stmt_text(stmt, 2, out->client_id);
+    bool trusted = stmt_step(stmt) == DB_ROW;
+    stmt_reset(stmt);
+    return trusted;
+}
+
+enum err direct_admit(struct tx *tx, const struct jwt_policy *policy,
+                      struct direct_outcome *outcome)
+{
+    bool failed = false;
+    int64_t forget_at = (outcome->jwt.exp + policy->skew_s) * 1000 + 1;
+    if (!still_trusted(tx, outcome)) {
+        outcome->verdict = (struct verdict){TRUST_KID, "app and secret still in force",
+                                            "disabled or deleted meanwhile"};
+        return tx_refuse(tx, E401001, "Error signing in to Tableau Server");
+    }
+    if (jti_use(tx, outcome->client_id, outcome->jwt.jti, forget_at, &failed))
+        return E_OK;
+    if (failed)
+        return tx_broken(tx);
+    outcome->verdict = (struct verdict){TRUST_REPLAY, "a jti not used before",
+                                        arena_printf(tx->arena, "'%.100s', used before",
+                                                     outcome->jwt.jti)};
+    return tx_refuse(tx, E401001, "Error signing in to Tableau Server");
+}

@@ -1,0 +1,58 @@
+/* direct: sign-in by a JWT of a connected app, check by check.
+ *
+ * Runs the checks of checks.def in their order over a repository: the token's
+ * form, the app and its secret, signature and claims, the user, the site. It
+ * reads only; the caller opens the session in a write transaction and calls
+ * direct_admit there, which looks again at what may have changed meanwhile and
+ * uses up the jti. Section 1.3 of the trust specification. */
+#ifndef EASEL_TRUST_DIRECT_H
+#define EASEL_TRUST_DIRECT_H
+
+#include "base/fault.h"
+#include "trust/jwt.h"
+
+struct tx;
+struct keyring;
+
+struct trust_user {
+    const char *id;   /* site_user */
+    const char *name;
+    const char *site_role;
+};
+
+/* How a user is found; given by whoever owns users. True where the site has a
+ * user of exactly this name who may sign in; *why_r says what else was found. */
+typedef bool trust_find_user(struct tx *tx, const char *site_id, const char *name,
+                             struct trust_user *user_r, const char **why_r);
+
+struct direct_request {
+    const char *token; /* may be NULL */
+    size_t token_len;
+    const char *site_id; /* NULL: the content URL names no site */
+    const char *content_url;
+    const struct keyring *keyring;
+    const struct jwt_policy *policy;
+    trust_find_user *find_user;
+};
+
+struct direct_outcome {
+    struct verdict verdict;
+    struct jwt jwt;
+    const char *client_id, *secret_id; /* as the token says; NULL until parsed */
+    const char *app_name;              /* NULL until found */
+    const char *site_id;
+    const char *scopes; /* of the token, separated by spaces; NULL where it has none */
+    struct trust_user user;
+};
+
+/* tx->now is the time of the checks. */
+void direct_check(struct tx *tx, const struct direct_request *request, struct trail *trail,
+                  struct direct_outcome *outcome_r);
+
+/* Inside the write transaction: app still enabled, secret still there, jti not
+ * used yet; uses it. A failure of the repository: tx->fault is set and E500000
+ * returned; a verdict that changed is in outcome->verdict with E401001. */
+enum err direct_admit(struct tx *tx, const struct jwt_policy *policy,
+                      struct direct_outcome *outcome);
+
+#endif
