@@ -237,6 +237,14 @@ bool xml_char(const char *text, size_t len)
     return !(len == 3 && p[0] == 0xEF && p[1] == 0xBF && p[2] >= 0xBE);
 }
 
+bool doc_blank(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (!memchr(" \t\r\n", bytes[i], 4))
+            return false;
+    return true;
+}
+
 const char *doc_excerpt(const char *text, size_t len, char out[EXCERPT_ROOM])
 {
     size_t n = len > EXCERPT_MAX ? EXCERPT_MAX : len;

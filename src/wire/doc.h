@@ -78,8 +78,12 @@ size_t doc_values(const struct el *el, const char *name, struct arena *arena,
  * The answer is the root element ("tsRequest"; for JSON it stands for the top
  * object). Namespaces are dropped: http://tableau.com/api, the older
  * http://tableausoftware.com/api and none are accepted, others refused.
+ * Both readers refuse what the other form could not say: text beside elements,
+ * control characters that XML cannot hold, arrays within arrays. XML attributes
+ * with a prefix are dropped, and so is white space beside elements; members that
+ * are null are absent, {"tsRequest": {...}} is taken for {...}.
  * Errors: E400000 with a detail that says what and where, never echoing more
- * than 40 bytes of input. */
+ * than 40 bytes of input, and no values at all. *root_r is set on E_OK alone. */
 struct doc_limits {
     size_t depth;    /* elements within elements; 64 */
     size_t nodes;    /* elements and attributes in all; 100000 */

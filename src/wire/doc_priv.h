@@ -16,9 +16,22 @@ size_t utf8_step(const char *text);
 /* True where XML 1.0 can hold the character of `len` bytes at `text`. */
 bool xml_char(const char *text, size_t len);
 
+/* True where there is nothing but white space. */
+bool doc_blank(const char *bytes, size_t len);
+
 /* At most EXCERPT_MAX bytes of input made fit to be read in an error: printable
  * ASCII, anything else a question mark, "..." where it was cut. */
 enum { EXCERPT_MAX = 40, EXCERPT_ROOM = EXCERPT_MAX + 4 };
 const char *doc_excerpt(const char *text, size_t len, char out[EXCERPT_ROOM]);
+
+/* Bytes that belong to someone else. */
+struct span {
+    const char *bytes;
+    size_t len;
+};
+
+/* Makes *text UTF-8 from what its byte order mark and XML declaration say, and
+ * takes the mark away; E400000 where they disagree or the bytes do not fit. */
+enum err charset_utf8(struct arena *arena, struct span *text, struct fault *fault);
 
 #endif
