@@ -66,6 +66,8 @@ static const struct engine *engine_of(const char *url)
 {
     if (has_prefix(url, "sqlite:"))
         return &sqlite_engine;
+    if (has_prefix(url, "postgresql://") || has_prefix(url, "postgres://"))
+        return &pg_engine;
     return NULL;
 }
 

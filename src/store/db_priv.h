@@ -70,6 +70,7 @@ struct db {
 };
 
 extern const struct engine sqlite_engine;
+extern const struct engine pg_engine;
 
 struct migration {
     int version;
