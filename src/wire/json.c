@@ -24,11 +24,11 @@ struct reader {
 
 static enum err object_read(struct reader *r, json_t *object, struct el *el, size_t depth);
 
-/* The shortest text that reads back as the same number. */
+/* The shortest text that reads back as the same number; zero has no sign. */
 static const char *real_text(struct arena *arena, double value)
 {
-    char text[32];
-    for (int digits = 15; digits <= 17; digits++) {
+    char text[32] = "0";
+    for (int digits = 15; digits <= 17 && fpclassify(value) != FP_ZERO; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
         double back = strtod(text, NULL);
         if (!islessgreater(back, value))
