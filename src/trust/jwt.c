@@ -452,8 +452,13 @@ struct verdict jwt_parse(struct arena *arena, const char *token, size_t len,
                          const struct jwt_policy *policy, struct jwt *jwt_r, struct trail *trail)
 {
     *jwt_r = (struct jwt){0};
-    struct check check = {
-        .arena = arena, .policy = policy, .jwt = jwt_r, .token = jwt_r, .text = token, .len = len};
+    struct check check = {.arena = arena,
+                          .policy = policy,
+                          .jwt = jwt_r,
+                          .token = jwt_r,
+                          .claims_end = &jwt_r->claims,
+                          .text = token,
+                          .len = len};
     return run_steps(&check, PARSE_STEPS, sizeof PARSE_STEPS / sizeof *PARSE_STEPS, trail);
 }
 
