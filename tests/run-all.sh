@@ -1,0 +1,137 @@
+#!/bin/bash
+# All tests and checks, each step under a heading; what `make test` runs.
+#
+#   tests/run-all.sh [STEP...]
+#
+# Steps, in order: gcc clang unit api checks lint. Without a name: all of them.
+# A step that fails does not keep the next from running; the last line counts.
+# Output of a step is shown in full where it failed.
+set -u
+cd "$(dirname "$0")/.."
+export PYTHONDONTWRITEBYTECODE=1
+export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
+
+PYTHON=/usr/bin/python3
+JOBS=$(nproc)
+GCC=build-test-gcc
+CLANG=build-test-clang
+SAN=build-test-san
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+passed=0
+failed=0
+failures=
+
+# run NAME COMMAND...: one check; its summary line is the last that it printed.
+run() {
+    local name=$1 began=$SECONDS status=0
+    shift
+    printf '\n== %s\n' "$name"
+    "$@" >"$log/out" 2>&1 </dev/null || status=$?
+    if [ $status = 0 ]; then
+        passed=$((passed + 1))
+        tail -n 1 "$log/out"
+        printf 'ok: %s (%d s)\n' "$name" $((SECONDS - began))
+    else
+        failed=$((failed + 1))
+        failures="$failures  $name\n"
+        tail -n 400 "$log/out"
+        printf 'FAILED: %s (%d s, status %d)\n' "$name" $((SECONDS - began)) $status
+    fi
+    return $status
+}
+
+# build DIR COMPILER OPTION...: sets up where absent, and builds everything.
+build() {
+    local dir=$1 compiler=$2
+    shift 2
+    [ -f "$dir/build.ninja" ] || CC=$compiler meson setup "$dir" "$@" || return
+    ninja -C "$dir"
+}
+
+unit() {
+    meson test -C "$1" --print-errorlogs --num-processes "$JOBS" || return
+    sed -n 's/^Ok: */passed /p' "$1/meson-logs/testlog.txt" | tail -n 1
+}
+
+api() {
+    EASEL_BINARY="$PWD/$SAN/easel" "$PYTHON" -m pytest -q -rs -p no:cacheprovider tests/api
+}
+
+formatted() {
+    git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror &&
+        echo "$(git ls-files '*.c' '*.h' | wc -l) files are formatted"
+}
+
+# Shell and Python sources at least parse.
+scripts_parse() {
+    local file count=0
+    for file in tools/*.sh tests/*.sh .ci/run share/completion/easel.bash; do
+        bash -n "$file" || return
+        count=$((count + 1))
+    done
+    echo "$count scripts parse"
+}
+
+tidy() {
+    git ls-files 'src/*.c' | xargs -P "$JOBS" -n 4 clang-tidy -p "$CLANG" --quiet --warnings-as-errors='*' &&
+        echo "clang-tidy: $(git ls-files 'src/*.c' | wc -l) files"
+}
+
+cppchecked() {
+    cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr -j "$JOBS" -Isrc -D_GNU_SOURCE \
+        -DEASEL_VERSION='"0"' --enable=warning,portability --suppress=missingIncludeSystem \
+        --suppressions-list=tools/cppcheck.suppress src && echo "cppcheck: clean"
+}
+
+step_gcc() {
+    run "build with gcc, warnings are errors" build $GCC gcc -Dwerror=true
+}
+
+step_clang() {
+    run "build with clang, warnings are errors" build $CLANG clang -Dwerror=true
+}
+
+step_unit() {
+    run "build with gcc, ASan and UBSan" build $SAN gcc -Db_sanitize=address,undefined || return
+    run "unit tests and fuzz seeds, SQLite and PostgreSQL" tests/with-postgres.sh "$0" --inner-unit
+}
+
+step_api() {
+    run "build with gcc, ASan and UBSan" build $SAN gcc -Db_sanitize=address,undefined || return
+    run "API tests, SQLite and PostgreSQL" tests/with-postgres.sh "$0" --inner-api
+}
+
+step_checks() {
+    run "layers" "$PYTHON" tools/check-layers
+    run "documents agree with the tables" "$PYTHON" tools/check-docs
+    run "format" formatted
+    run "scripts" scripts_parse
+}
+
+step_lint() {
+    [ -f $CLANG/build.ninja ] || step_clang || return
+    run "clang-tidy" tidy
+    run "cppcheck" cppchecked
+}
+
+# Called again from within with-postgres.sh, where EASEL_TEST_POSTGRES is set.
+case ${1:-} in
+--inner-unit)
+    unit $SAN
+    exit
+    ;;
+--inner-api)
+    api
+    exit
+    ;;
+esac
+
+steps=${*:-gcc clang unit api checks lint}
+for step in $steps; do
+    "step_$step" || :
+done
+printf '\n%d passed, %d failed (%d s)\n' $passed $failed $SECONDS
+printf "$failures"
+[ $failed = 0 ]
