@@ -46,18 +46,18 @@ size_t base64url_encode(const void *bytes, size_t len, char *out)
 }
 
 /* 0..63, or 255 where the character stands in neither alphabet position. */
-#define B64(c, c62, c63)                                                                           \
-    ((c) >= 'A' && (c) <= 'Z'   ? (c) - 'A'                                                        \
-     : (c) >= 'a' && (c) <= 'z' ? (c) - 'a' + 26                                                   \
-     : (c) >= '0' && (c) <= '9' ? (c) - '0' + 52                                                   \
-     : (c) == (c62)             ? 62                                                               \
-     : (c) == (c63)             ? 63                                                               \
-                                : 255)
+#define B64(c, c62, c63)                                         \
+    ((unsigned char)((c) >= 'A' && (c) <= 'Z'   ? (c) - 'A'      \
+                     : (c) >= 'a' && (c) <= 'z' ? (c) - 'a' + 26 \
+                     : (c) >= '0' && (c) <= '9' ? (c) - '0' + 52 \
+                     : (c) == (c62)             ? 62             \
+                     : (c) == (c63)             ? 63             \
+                                                : 255))
 #define B64_4(c, x, y) B64(c, x, y), B64((c) + 1, x, y), B64((c) + 2, x, y), B64((c) + 3, x, y)
-#define B64_16(c, x, y)                                                                            \
+#define B64_16(c, x, y) \
     B64_4(c, x, y), B64_4((c) + 4, x, y), B64_4((c) + 8, x, y), B64_4((c) + 12, x, y)
-#define B64_128(x, y)                                                                              \
-    B64_16(0, x, y), B64_16(16, x, y), B64_16(32, x, y), B64_16(48, x, y), B64_16(64, x, y),       \
+#define B64_128(x, y)                                                                        \
+    B64_16(0, x, y), B64_16(16, x, y), B64_16(32, x, y), B64_16(48, x, y), B64_16(64, x, y), \
         B64_16(80, x, y), B64_16(96, x, y), B64_16(112, x, y)
 
 static const unsigned char STD_VALUE[128] = {B64_128('+', '/')};

@@ -29,9 +29,9 @@ struct log *log_new(FILE *out, enum log_level lowest, bool json);
 void log_free(struct log **log);
 void log_set(struct log *log, enum log_level lowest, bool json);
 bool log_level_parse(const char *text, enum log_level *level_r);
+/* At most 15 fields: what is not given is zero and ends the list. */
 #define log_write(log, level, message, ...) \
-    log_fields((log), (level), (message), \
-               (const struct log_field[]){__VA_ARGS__ __VA_OPT__(,) {.name = NULL}})
+    log_fields((log), (level), (message), (const struct log_field[16]){__VA_ARGS__})
 /* `log` may be NULL: nothing is written. */
 void log_fields(struct log *log, enum log_level level, const char *message,
                 const struct log_field *fields);
