@@ -1,0 +1,261 @@
+/* list.c: see list.h. */
+#include "domain/list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "store/tx.h"
+
+enum { PAGE_DEFAULT = 100, PAGE_MOST = 1000 };
+
+static bool whole_number(const char *text, int64_t *value_r)
+{
+    char *end;
+    if (!*text || strlen(text) > 9 || strspn(text, "0123456789") != strlen(text))
+        return false;
+    *value_r = strtoll(text, &end, 10);
+    return true;
+}
+
+static enum err parse_page(struct tx *tx, const char *number, const char *size,
+                           struct list_request *request)
+{
+    request->page_number = 1;
+    request->page_size = PAGE_DEFAULT;
+    if (number && (!whole_number(number, &request->page_number) || request->page_number < 1))
+        return tx_refuse(tx, E400006, "The page number '%.20s' is not a positive whole number.",
+                         number);
+    if (size && (!whole_number(size, &request->page_size) || request->page_size < 1))
+        return tx_refuse(tx, E400007, "The page size '%.20s' is not a positive whole number.", size);
+    if (request->page_size > PAGE_MOST)
+        return tx_refuse(tx, E403014, "The page size %lld is above the maximum of %d.",
+                         (long long)request->page_size, PAGE_MOST);
+    return E_OK;
+}
+
+static const struct list_field *field_of(const struct list_field *fields, size_t count,
+                                         const char *name, size_t len)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strlen(fields[i].name) == len && memcmp(fields[i].name, name, len) == 0)
+            return &fields[i];
+    return NULL;
+}
+
+/* An operator of the wire: what it needs of a field, and its SQL. */
+static const struct {
+    const char *name, *sql;
+    unsigned needs;
+} OPERATORS[] = {
+    {"eq", "=", OPS_EQ},        {"in", "IN", OPS_IN},       {"gt", ">", OPS_COMPARE},
+    {"gte", ">=", OPS_COMPARE}, {"lt", "<", OPS_COMPARE},   {"lte", "<=", OPS_COMPARE},
+};
+
+static const char *operator_of(const struct list_field *field, const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof OPERATORS / sizeof *OPERATORS; i++)
+        if (strlen(OPERATORS[i].name) == len && memcmp(OPERATORS[i].name, name, len) == 0)
+            return field->ops & OPERATORS[i].needs ? OPERATORS[i].sql : NULL;
+    return NULL;
+}
+
+static enum err check_value(struct tx *tx, const struct list_field *field, const char **value)
+{
+    int64_t at;
+    switch (field->kind) {
+    case LIST_TIME:
+        if (!clock_parse_iso(*value, &at))
+            return tx_refuse(tx, E400000, "'%.40s' is no time for filter field '%s'.", *value,
+                             field->name);
+        *value = arena_printf(tx->arena, "%lld", (long long)at);
+        return E_OK;
+    case LIST_BOOL:
+        if (strcmp(*value, "true") != 0 && strcmp(*value, "false") != 0)
+            return tx_refuse(tx, E400000, "'%.40s' is neither true nor false for filter field '%s'.",
+                             *value, field->name);
+        *value = **value == 't' ? "1" : "0";
+        return E_OK;
+    default:
+        return E_OK;
+    }
+}
+
+/* a*b for eq becomes a LIKE pattern; LIKE's own characters are escaped. */
+static const char *like_pattern(struct arena *arena, const char *value)
+{
+    struct buf buf;
+    buf_init(&buf, arena, 0);
+    for (; *value; value++) {
+        if (*value == '%' || *value == '_' || *value == '\\')
+            buf_addc(&buf, '\\');
+        buf_addc(&buf, *value == '*' ? '%' : *value);
+    }
+    return buf.bytes;
+}
+
+static enum err add_value(struct tx *tx, struct list_condition *c, const char *text, size_t len)
+{
+    if (c->count == LIST_VALUES)
+        return tx_refuse(tx, E400000, "A filter list holds more than %d values.", LIST_VALUES);
+    const char **value = &c->values[c->count++];
+    *value = arena_strndup(tx->arena, text, len);
+    return check_value(tx, c->field, value);
+}
+
+/* [a,b,c] */
+static enum err parse_in(struct tx *tx, struct list_condition *c, const char *text, size_t len)
+{
+    if (len < 2 || text[0] != '[' || text[len - 1] != ']')
+        return tx_refuse(tx, E400000, "The values of operator 'in' must stand in brackets: [a,b].");
+    const char *end = text + len - 1;
+    for (text++; text <= end; text++) {
+        const char *comma = memchr(text, ',', (size_t)(end - text));
+        const char *stop = comma ? comma : end;
+        enum err err = add_value(tx, c, text, (size_t)(stop - text));
+        if (err)
+            return err;
+        text = stop;
+    }
+    return E_OK;
+}
+
+/* One field:op:value; a field named again replaces the earlier condition
+ * unless both are comparisons (a range). */
+static enum err parse_condition(struct tx *tx, const struct list_field *fields, size_t field_count,
+                                const char *text, size_t len, struct list_request *request)
+{
+    const char *one = memchr(text, ':', len);
+    const char *two = one ? memchr(one + 1, ':', len - (size_t)(one + 1 - text)) : NULL;
+    if (!two)
+        return tx_refuse(tx, E400000, "The filter '%.*s' is not of the form field:operator:value.",
+                         len > 60 ? 60 : (int)len, text);
+    const struct list_field *field = field_of(fields, field_count, text, (size_t)(one - text));
+    if (!field || !field->ops)
+        return tx_refuse(tx, E400065, "The filter field '%.*s' is not known to this method.",
+                         (int)(one - text) > 60 ? 60 : (int)(one - text), text);
+    const char *op = operator_of(field, one + 1, (size_t)(two - one - 1));
+    if (!op)
+        return tx_refuse(tx, E400065, "The filter field '%s' does not take the operator '%.*s'.",
+                         field->name, (int)(two - one - 1) > 20 ? 20 : (int)(two - one - 1), one + 1);
+    struct list_condition c = {.field = field, .op = op};
+    c.values = arena_alloc(tx->arena, LIST_VALUES * sizeof *c.values);
+    size_t value_len = len - (size_t)(two + 1 - text);
+    enum err err = strcmp(op, "IN") == 0 ? parse_in(tx, &c, two + 1, value_len)
+                                         : add_value(tx, &c, two + 1, value_len);
+    if (err)
+        return err;
+    if (field->kind == LIST_TEXT && *op == '=' && strchr(c.values[0], '*')) {
+        c.op = "LIKE";
+        c.values[0] = like_pattern(tx->arena, c.values[0]);
+    }
+    bool range = *op == '<' || *op == '>';
+    for (size_t i = 0; i < request->condition_count && !range; i++)
+        if (request->conditions[i].field == field) {
+            request->conditions[i] = c;
+            return E_OK;
+        }
+    if (request->condition_count == LIST_CONDITIONS)
+        return tx_refuse(tx, E400000, "A filter holds more than %d conditions.", LIST_CONDITIONS);
+    request->conditions[request->condition_count++] = c;
+    return E_OK;
+}
+
+/* Conditions are joined by commas; those inside brackets belong to a list. */
+static size_t condition_len(const char *text)
+{
+    size_t len = 0;
+    for (bool inside = false; text[len] && (inside || text[len] != ','); len++)
+        inside = text[len] == '[' || (inside && text[len] != ']');
+    return len;
+}
+
+static enum err parse_sort(struct tx *tx, const struct list_field *fields, size_t field_count,
+                           const char *text, size_t len, struct list_request *request)
+{
+    const char *colon = memchr(text, ':', len);
+    size_t name = colon ? (size_t)(colon - text) : len;
+    const struct list_field *field = field_of(fields, field_count, text, name);
+    const char *way = colon ? colon + 1 : "asc";
+    size_t way_len = colon ? len - name - 1 : 3;
+    bool ascending = way_len == 3 && strncasecmp(way, "asc", 3) == 0;
+    bool descending = way_len == 4 && strncasecmp(way, "desc", 4) == 0;
+    if (!field)
+        return tx_refuse(tx, E400065, "The sort field '%.*s' is not known to this method.",
+                         name > 60 ? 60 : (int)name, text);
+    if ((!ascending && !descending) || request->sort_count == LIST_SORTS)
+        return tx_refuse(tx, E400000, "A sort is written field:asc or field:desc, at most %d of them.",
+                         LIST_SORTS);
+    request->sorts[request->sort_count].field = field;
+    request->sorts[request->sort_count++].descending = descending;
+    return E_OK;
+}
+
+enum err list_parse(struct tx *tx, const struct list_field *fields, size_t field_count,
+                    const char *page_number, const char *page_size, const char *filter,
+                    const char *sort, struct list_request *request_r)
+{
+    *request_r = (struct list_request){0};
+    enum err err = parse_page(tx, page_number, page_size, request_r);
+    for (const char *p = filter ? filter : ""; *p && !err;) {
+        size_t len = condition_len(p);
+        err = parse_condition(tx, fields, field_count, p, len, request_r);
+        p += len + (p[len] == ',');
+    }
+    for (const char *p = sort ? sort : ""; *p && !err;) {
+        size_t len = strcspn(p, ",");
+        err = parse_sort(tx, fields, field_count, p, len, request_r);
+        p += len + (p[len] == ',');
+    }
+    return err;
+}
+
+void list_where(const struct list_request *request, struct buf *sql, int *next)
+{
+    for (size_t i = 0; i < request->condition_count; i++) {
+        const struct list_condition *c = &request->conditions[i];
+        buf_addf(sql, " AND %s %s ", c->field->column, c->op);
+        if (strcmp(c->op, "IN") == 0)
+            buf_addc(sql, '(');
+        for (size_t v = 0; v < c->count; v++)
+            buf_addf(sql, v ? ", ?%d" : "?%d", (*next)++);
+        if (strcmp(c->op, "IN") == 0)
+            buf_addc(sql, ')');
+        if (strcmp(c->op, "LIKE") == 0)
+            buf_adds(sql, " ESCAPE '\\'");
+    }
+}
+
+void list_bind(const struct list_request *request, struct stmt *stmt, int *next)
+{
+    for (size_t i = 0; i < request->condition_count; i++) {
+        const struct list_condition *c = &request->conditions[i];
+        for (size_t v = 0; v < c->count; v++) {
+            if (c->field->kind == LIST_TEXT)
+                stmt_text(stmt, (*next)++, c->values[v]);
+            else
+                stmt_int(stmt, (*next)++, strtoll(c->values[v], NULL, 10));
+        }
+    }
+}
+
+void list_order(const struct list_request *request, struct buf *sql, const char *tail)
+{
+    buf_adds(sql, " ORDER BY ");
+    for (size_t i = 0; i < request->sort_count; i++)
+        buf_addf(sql, "%s %s, ", request->sorts[i].field->column,
+                 request->sorts[i].descending ? "DESC" : "ASC");
+    buf_adds(sql, tail);
+}
+
+enum err list_check_page(struct tx *tx, const struct list_request *request, int64_t total)
+{
+    int64_t start = (request->page_number - 1) * request->page_size;
+    if (request->page_number == 1 || start < total)
+        return E_OK;
+    return tx_refuse(tx, E400006,
+                     "The page starts at index %lld, but there are only %lld items in all.",
+                     (long long)start, (long long)total);
+}

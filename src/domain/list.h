@@ -1,0 +1,68 @@
+/* list: pages, filters and sorting, as every list method has them.
+ *
+ * Filters become SQL with bound parameters over the columns that a table of
+ * fields names; nothing of an expression reaches the SQL text. Sections 7.3 and
+ * 7.4 of the trust specification. */
+#ifndef EASEL_DOMAIN_LIST_H
+#define EASEL_DOMAIN_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+
+struct buf;
+struct stmt;
+struct tx;
+
+enum list_kind { LIST_TEXT, LIST_TIME, LIST_BOOL };
+
+/* Operators a field takes. */
+enum list_ops { OPS_EQ = 1, OPS_IN = 2, OPS_COMPARE = 4 };
+
+struct list_field {
+    const char *name;   /* as written in filter and sort */
+    const char *column; /* SQL expression over the list's tables */
+    enum list_kind kind;
+    unsigned ops; /* 0: only for sort */
+};
+
+enum { LIST_CONDITIONS = 16, LIST_VALUES = 100, LIST_SORTS = 8 };
+
+struct list_condition {
+    const struct list_field *field;
+    const char *op; /* SQL operator, or "IN", "LIKE" */
+    const char **values;
+    size_t count;
+};
+
+struct list_request {
+    int64_t page_number, page_size; /* from 1; 1 to 1000 */
+    struct list_condition conditions[LIST_CONDITIONS];
+    size_t condition_count;
+    struct {
+        const struct list_field *field;
+        bool descending;
+    } sorts[LIST_SORTS];
+    size_t sort_count;
+};
+
+/* Reads the query values (each may be NULL). E400006, E400007, E403014 for
+ * pages; E400065 for an unknown field, E400000 for a malformed expression. */
+enum err list_parse(struct tx *tx, const struct list_field *fields, size_t field_count,
+                    const char *page_number, const char *page_size, const char *filter,
+                    const char *sort, struct list_request *request_r);
+
+/* Appends " AND ..." for each condition to `sql`, with parameters numbered from
+ * *next, which is counted up. */
+void list_where(const struct list_request *request, struct buf *sql, int *next);
+/* Binds the values of list_where, in the same order, from *next on. */
+void list_bind(const struct list_request *request, struct stmt *stmt, int *next);
+/* Appends " ORDER BY ...": what was asked for, then `tail` for a stable order. */
+void list_order(const struct list_request *request, struct buf *sql, const char *tail);
+
+/* E400006 where the page lies past the end of `total` (page 1 never does). */
+enum err list_check_page(struct tx *tx, const struct list_request *request, int64_t total);
+
+#endif

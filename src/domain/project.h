@@ -1,0 +1,54 @@
+/* project: the hierarchy that content lives in.
+ *
+ * Names are unique without case among siblings. Until permission rules can be
+ * set, every user of a site may read its projects, as with the rules that new
+ * projects start with; owners and owners of a project above lead a project. */
+#ifndef EASEL_DOMAIN_PROJECT_H
+#define EASEL_DOMAIN_PROJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "domain/list.h"
+
+struct actor;
+struct tx;
+
+enum { PROJECT_NAME_MOST = 255, PROJECT_DESCRIPTION_MOST = 4000, PROJECT_DEPTH_MOST = 100 };
+
+struct project {
+    const char *id, *name, *description, *content_permissions, *owner_id;
+    const char *parent_id;      /* NULL: top level */
+    const char *controlling_id; /* project above whose lock rules; NULL: none */
+    bool is_default;
+    int64_t created_at, updated_at;
+};
+
+struct project_spec {
+    const char *id; /* create: seeding only. update: the id in the body, to be compared */
+    const char *name, *description, *content_permissions, *owner_id; /* NULL: unset */
+    const char *parent_id; /* NULL: unset; "": top level */
+};
+
+/* Errors: E400000, E400008, E403045, E404002 (owner), E404005 (parent), E409006. */
+enum err project_create(struct tx *tx, const struct actor *actor, const char *site_id,
+                        const struct project_spec *spec, struct project *project_r);
+enum err project_create_default(struct tx *tx, const char *site_id, const char *owner_id);
+/* E404005 where the site has no such project. */
+enum err project_get(struct tx *tx, const char *site_id, const char *id, struct project *project_r);
+/* Errors as for create; E403004, E403005 (default project), E404009. */
+enum err project_update(struct tx *tx, const struct actor *actor, const char *site_id,
+                        const char *id, const struct project_spec *spec,
+                        struct project *project_r);
+/* With all projects in it. E403003 (default project), E403004. */
+enum err project_delete(struct tx *tx, const struct actor *actor, const char *site_id,
+                        const char *id);
+
+extern const struct list_field project_fields[];
+extern const size_t project_field_count;
+enum err project_list(struct tx *tx, const char *site_id, const struct list_request *list,
+                      struct project **projects_r, size_t *count_r, int64_t *total_r);
+
+#endif

@@ -1,0 +1,72 @@
+/* user: people (accounts of the server) and their places on sites. */
+#ifndef EASEL_DOMAIN_USER_H
+#define EASEL_DOMAIN_USER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "domain/list.h"
+#include "domain/role.h"
+
+struct actor;
+struct tx;
+
+enum { USER_NAME_MOST = 255 };
+
+struct user {
+    const char *id, *site_id, *account_id, *name, *domain;
+    const char *full_name, *email;      /* NULL: none */
+    const char *auth_setting;           /* NULL: ServerDefault */
+    const char *external_auth_user_id;  /* NULL: none */
+    enum site_role role;
+    int64_t last_login_at; /* 0: never */
+};
+
+struct user_spec {
+    const char *id;   /* seeding only; NULL: a new one */
+    const char *name, *site_role;
+    const char *auth_setting, *email, *full_name; /* NULL: unset */
+    const char *password_hash;                    /* seeding only */
+    bool server_admin;                            /* seeding only */
+};
+
+/* Adds a person to a site, making the account if the server does not have it.
+ * actor NULL: seeding. Errors: E400000, E400003, E400013, E403004, E404002 (a
+ * domain the server does not know), E409005, E409017. */
+enum err user_add(struct tx *tx, const struct actor *actor, const char *site_id,
+                  const struct user_spec *spec, struct user *user_r);
+/* The account's place on the site, made with this role where it has none. */
+enum err user_join(struct tx *tx, const char *account_id, const char *site_id, enum site_role role,
+                   struct user *user_r);
+/* Administrators may read all users of their site, others themselves: E403133;
+ * E404002 where the site has no such user. */
+enum err user_get(struct tx *tx, const struct actor *actor, const char *site_id, const char *id,
+                  struct user *user_r);
+/* filterable and sortable fields of the list */
+extern const struct list_field user_fields[];
+extern const size_t user_field_count;
+enum err user_list(struct tx *tx, const char *site_id, const struct list_request *list,
+                   struct user **users_r, size_t *count_r, int64_t *total_r);
+
+/* ---- signing in */
+
+/* A person by name, with the hash of the password (NULL: none); domain names as
+ * in DOMAIN\name. False where there is none. Names are matched without case. */
+struct account {
+    const char *id, *name, *password_hash;
+    bool server_admin;
+};
+bool account_find(struct tx *tx, const char *name, struct account *account_r);
+bool account_of_user(struct tx *tx, const char *user_id, struct account *account_r);
+/* The account's user on the site; a server administrator is given one where
+ * there is none. False where there is none or the user is unlicensed. */
+bool user_for_sign_in(struct tx *tx, const struct account *account, const char *site_id,
+                      struct user *user_r);
+/* By exact name (case counts), for a JWT's sub. *why_r says what else was found. */
+bool user_find_exact(struct tx *tx, const char *site_id, const char *name, struct user *user_r,
+                     const char **why_r);
+enum err user_signed_in(struct tx *tx, const char *user_id);
+
+#endif
