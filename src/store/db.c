@@ -113,6 +113,8 @@ void db_close(struct db **db)
         if ((*db)->slots[i])
             (*db)->engine->finalize((*db)->slots[i]);
     free((*db)->slots);
+    for (size_t i = 0; i < (*db)->text_count; i++)
+        free((*db)->texts[i]);
     (*db)->engine->close(*db);
     *db = NULL;
 }
@@ -198,18 +200,67 @@ struct stmt *db_prepare(struct db *db, const char *sql)
     return stmt;
 }
 
+/* Forgets the statements of db_prepare_text; the others stay. */
+static void drop_texts(struct db *db)
+{
+    struct stmt **old = db->slots;
+    db_reset_all(db);
+    struct stmt **slots = calloc(db->slot_count, sizeof *slots);
+    if (!slots)
+        abort();
+    db->slots = slots;
+    db->slot_used = 0;
+    for (size_t i = 0; i < db->slot_count; i++) {
+        if (!old[i])
+            continue;
+        bool made = false;
+        for (size_t t = 0; t < db->text_count && !made; t++)
+            made = old[i]->sql == db->texts[t];
+        if (made) {
+            db->engine->finalize(old[i]);
+        } else {
+            slots[slot_of(db, old[i]->sql)] = old[i];
+            db->slot_used++;
+        }
+    }
+    free(old);
+    for (size_t t = 0; t < db->text_count; t++)
+        free(db->texts[t]);
+    db->text_count = 0;
+}
+
+struct stmt *db_prepare_text(struct db *db, const char *sql)
+{
+    for (size_t t = 0; t < db->text_count; t++)
+        if (strcmp(db->texts[t], sql) == 0)
+            return db_prepare(db, db->texts[t]);
+    if (db->text_count == DB_TEXTS_MOST)
+        drop_texts(db);
+    char *kept = strdup(sql);
+    if (!kept)
+        abort();
+    db->texts[db->text_count++] = kept;
+    return db_prepare(db, kept);
+}
+
 void stmt_text(struct stmt *stmt, int index, const char *text)
 {
+    if (!stmt)
+        return;
     stmt->db->engine->bind_text(stmt, index, text);
 }
 
 void stmt_int(struct stmt *stmt, int index, int64_t value)
 {
+    if (!stmt)
+        return;
     stmt->db->engine->bind_int(stmt, index, value);
 }
 
 void stmt_null(struct stmt *stmt, int index)
 {
+    if (!stmt)
+        return;
     stmt->db->engine->bind_text(stmt, index, NULL);
 }
 
@@ -237,6 +288,8 @@ static void mark_ended(struct stmt *stmt)
 
 enum db_result stmt_step(struct stmt *stmt)
 {
+    if (!stmt)
+        return DB_FAILED;
     struct db *db = stmt->db;
     if (sabotaged(db, stmt)) {
         stmt_reset(stmt);
@@ -269,12 +322,12 @@ bool stmt_is_null(struct stmt *stmt, int column)
 
 int64_t stmt_changes(struct stmt *stmt)
 {
-    return stmt->changes;
+    return stmt ? stmt->changes : 0;
 }
 
 void stmt_reset(struct stmt *stmt)
 {
-    if (!stmt->link)
+    if (!stmt || !stmt->link)
         return;
     mark_ended(stmt);
     stmt->db->engine->reset(stmt);

@@ -59,8 +59,13 @@ int db_schema_version(void);
 bool db_ready(struct db *db);
 
 /* A statement, reset and unbound. Valid until the next db_prepare of the same
- * SQL. NULL only if the SQL is wrong (a programming error; logged). */
+ * SQL. NULL if the SQL is wrong (a programming error; logged) or the
+ * connection is lost; all functions on statements take NULL, and stepping it is
+ * DB_FAILED. */
 struct stmt *db_prepare(struct db *db, const char *sql);
+/* The same for SQL that was put together at run time (lists with filters); found
+ * again by its text, for a bounded number of texts. */
+struct stmt *db_prepare_text(struct db *db, const char *sql);
 /* Parameters count from 1. The text must stay until the last step.
  * NULL binds NULL. */
 void stmt_text(struct stmt *stmt, int index, const char *text);
