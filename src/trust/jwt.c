@@ -7,11 +7,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
-#include <pthread.h>
 #include <string.h>
 #include <strings.h>
 
@@ -20,8 +16,8 @@
 #include "base/clock.h"
 #include "base/codec.h"
 #include "trust/claims.h"
-
-enum { MAC_BYTES = 32, PARTS = 3, PARTS_JWE = 5 };
+#include "trust/jwt_read.h"
+#include "trust/mac.h"
 
 const struct jwt_policy jwt_policy_default = {
     .audience = "tableau",
@@ -44,22 +40,14 @@ const struct trust_check_row *trust_check_row(enum trust_check check)
 
 /* ---- one run over a table of steps ---- */
 
-struct part {
-    const char *text;
-    size_t len;
-};
-
 struct check {
     struct arena *arena;
     const struct jwt_policy *policy;
     struct jwt *jwt;         /* being filled by jwt_parse */
     const struct jwt *token; /* the same, for reading */
     const char *text;        /* the compact form */
-    size_t len, part_count;
-    struct part parts[PARTS];
-    const char *payload_iss;
-    struct jwt_claim **claims_end;
-    const char *expected, *found; /* of FORM: set where it fails */
+    size_t len;
+    struct jwt_reading reading;
     const void *key;
     size_t key_len;
     int64_t now, now_s;
@@ -142,212 +130,23 @@ static const char *size_expected(struct check *check)
     return arena_printf(check->arena, "at most %zu bytes", check->policy->max_bytes);
 }
 
-/* ---- FORM: three parts, base64url, JSON; and the claims picked out ---- */
+/* ---- FORM: three parts, base64url, JSON ---- */
 
-static bool form_fails(struct check *check, const char *expected, const char *found)
-{
-    check->expected = expected;
-    check->found = found;
-    return false;
-}
-
-static const char *typed_string(struct claims_member *member, const char **odd_r)
-{
-    *odd_r = member->kind == CLAIMS_STRING ? NULL : claims_kind_text(member->kind);
-    return *odd_r ? NULL : claims_string(member);
-}
-
-static void take_header(struct check *check, struct claims_member *member)
-{
-    struct jwt *jwt = check->jwt;
-    if (strcmp(member->name, "alg") == 0)
-        jwt->alg = typed_string(member, &jwt->odd.alg);
-    else if (strcmp(member->name, "kid") == 0)
-        jwt->kid = typed_string(member, &jwt->odd.kid);
-    else if (strcmp(member->name, "iss") == 0)
-        jwt->header_iss = typed_string(member, &jwt->odd.iss);
-}
-
-/* The value as text for a verdict, cut where it stands. */
-static const char *time_text(struct claims_member *member)
-{
-    return member->kind == CLAIMS_STRING ? claims_quoted(member) : claims_text(member);
-}
-
-/* The state of a time claim; exp, nbf and iat share one unnamed type. */
-#define TAKE_TIME(member, jwt, claim) \
-    ((jwt)->claim##_state = claims_whole((member), &(jwt)->claim) ? JWT_TIME_OK : JWT_TIME_BAD)
-
-static void take_audience(struct check *check, struct claims_member *member)
-{
-    struct jwt *jwt = check->jwt;
-    if (member->kind == CLAIMS_STRING) {
-        jwt->aud = arena_alloc(check->arena, sizeof *jwt->aud);
-        jwt->aud[0] = claims_string(member);
-        jwt->aud_count = 1;
-        jwt->aud_ok_type = true;
-    } else if (member->kind == CLAIMS_LIST) {
-        jwt->aud_ok_type = claims_strings(check->arena, member, &jwt->aud, &jwt->aud_count);
-        jwt->odd.aud = jwt->aud_ok_type ? NULL : "a list that holds other things than strings";
-    } else {
-        jwt->odd.aud = claims_kind_text(member->kind);
-    }
-}
-
-static void take_scopes(struct check *check, struct claims_member *member)
-{
-    struct jwt *jwt = check->jwt;
-    if (member->kind != CLAIMS_LIST)
-        jwt->odd.scp = claims_kind_text(member->kind);
-    else if (!claims_strings(check->arena, member, &jwt->scp, &jwt->scp_count))
-        jwt->odd.scp = "a list that holds other things than strings";
-    jwt->scp_state = jwt->odd.scp ? JWT_SCP_BAD : JWT_SCP_OK;
-}
-
-static void take_attribute(struct check *check, struct claims_member *member)
-{
-    struct jwt_claim *claim = arena_alloc(check->arena, sizeof *claim);
-    claim->name = member->name;
-    claim->json = time_text(member);
-    claim->next = NULL;
-    *check->claims_end = claim;
-    check->claims_end = &claim->next;
-}
-
-static bool is_oda(struct claims_member *member)
-{
-    return member->kind == CLAIMS_TRUE ||
-           (member->kind == CLAIMS_STRING && strcmp(claims_string(member), "true") == 0);
-}
-
-static void take_claim(struct check *check, struct claims_member *member)
-{
-    struct jwt *jwt = check->jwt;
-    const char *name = member->name, *odd = NULL;
-    if (strcmp(name, "iss") == 0) {
-        check->payload_iss = typed_string(member, &odd);
-        if (odd)
-            jwt->odd.iss = odd;
-    } else if (strcmp(name, "sub") == 0) {
-        jwt->sub = typed_string(member, &jwt->odd.sub);
-    } else if (strcmp(name, "jti") == 0) {
-        jwt->jti = typed_string(member, &jwt->odd.jti);
-    } else if (strcmp(name, "aud") == 0) {
-        take_audience(check, member);
-    } else if (strcmp(name, "scp") == 0) {
-        take_scopes(check, member);
-    } else if (strcmp(name, "exp") == 0) {
-        TAKE_TIME(member, jwt, exp);
-        jwt->exp_text = time_text(member);
-    } else if (strcmp(name, "nbf") == 0) {
-        TAKE_TIME(member, jwt, nbf);
-        jwt->nbf_text = time_text(member);
-    } else if (strcmp(name, "iat") == 0) {
-        TAKE_TIME(member, jwt, iat);
-    } else if (strcmp(name, "https://tableau.com/oda") == 0) {
-        jwt->oda = is_oda(member);
-    } else {
-        take_attribute(check, member);
-    }
-}
-
-static bool split(struct check *check)
-{
-    const char *at = check->text, *end = at + check->len;
-    for (;;) {
-        const char *dot = memchr(at, '.', (size_t)(end - at));
-        const char *stop = dot ? dot : end;
-        if (check->part_count < PARTS)
-            check->parts[check->part_count] = (struct part){at, (size_t)(stop - at)};
-        check->part_count++;
-        if (!dot)
-            break;
-        at = dot + 1;
-    }
-    if (check->part_count == PARTS || check->part_count == PARTS_JWE)
-        return true;
-    return form_fails(check, "three parts",
-                      arena_printf(check->arena, "%zu %s", check->part_count,
-                                   check->part_count == 1 ? "part" : "parts"));
-}
-
-/* Decodes one part; one byte is kept free behind it for claims_read. */
-static char *decode(struct check *check, const struct part *part, const char *name, size_t *len_r)
-{
-    char *bytes = arena_alloc(check->arena, part->len * 3 / 4 + 1);
-    if (base64url_decode(part->text, part->len, bytes, len_r))
-        return bytes;
-    form_fails(check, "base64url without padding",
-               arena_printf(check->arena, "%s: not base64url", name));
-    return NULL;
-}
-
-static bool read_part(struct check *check, size_t index, const char *name, struct claims *claims_r)
-{
-    size_t len;
-    char *json = decode(check, &check->parts[index], name, &len);
-    if (!json)
-        return false;
-    const char *fault = claims_read(check->arena, json, len, claims_r);
-    return !fault || form_fails(check, "one JSON object in UTF-8",
-                                arena_printf(check->arena, "%s: %s", name, fault));
-}
-
-static bool read_header(struct check *check)
-{
-    struct claims claims;
-    if (!read_part(check, 0, "header", &claims))
-        return false;
-    for (size_t i = 0; i < claims.count; i++) {
-        /* RFC 7515, 4.1.11: extensions that must be understood; none is. */
-        if (strcmp(claims.members[i].name, "crit") == 0)
-            return form_fails(check, "a header without critical extensions", "crit");
-        take_header(check, &claims.members[i]);
-    }
-    return true;
-}
-
-static bool read_payload(struct check *check)
-{
-    struct claims claims;
-    if (!read_part(check, 1, "payload", &claims))
-        return false;
-    for (size_t i = 0; i < claims.count; i++)
-        take_claim(check, &claims.members[i]);
-    return true;
-}
-
-static bool read_signature(struct check *check)
-{
-    struct jwt *jwt = check->jwt;
-    jwt->signing_input = check->text;
-    jwt->signing_len = (size_t)(check->parts[2].text - check->text) - 1;
-    char *bytes = decode(check, &check->parts[2], "signature", &jwt->signature_len);
-    jwt->signature = (const unsigned char *)bytes;
-    return bytes != NULL;
-}
-
-/* Five parts are an encrypted token (JWE). SIGNED says so, there is nothing in
- * them to read without its key. */
 static bool form_holds(struct check *check)
 {
-    if (!split(check))
-        return false;
-    if (check->part_count == PARTS_JWE)
-        return true;
-    return read_header(check) && read_payload(check) && read_signature(check);
+    return jwt_read(check->arena, check->text, check->len, check->jwt, &check->reading);
 }
 
 static const char *form_expected(struct check *check)
 {
-    return check->expected;
+    return check->reading.expected;
 }
 
 static const char *form_found(struct check *check)
 {
-    if (check->found)
-        return check->found;
-    return check->part_count == PARTS_JWE ? "five parts" : "three parts";
+    if (check->reading.found)
+        return check->reading.found;
+    return check->reading.part_count == JWT_PARTS_JWE ? "five parts" : "three parts";
 }
 
 /* ---- SIGNED ---- */
@@ -359,7 +158,7 @@ static bool is_alg_none(const struct jwt *jwt)
 
 static bool signed_holds(struct check *check)
 {
-    return check->part_count == PARTS && !is_alg_none(check->token) &&
+    return check->reading.part_count == JWT_PARTS && !is_alg_none(check->token) &&
            check->token->signature_len > 0;
 }
 
@@ -371,7 +170,7 @@ static const char *signed_expected(struct check *check)
 
 static const char *signed_found(struct check *check)
 {
-    if (check->part_count != PARTS)
+    if (check->reading.part_count != JWT_PARTS)
         return "five parts, an encrypted token (JWE)";
     if (is_alg_none(check->token))
         return arena_printf(check->arena, "alg %s", shown(check, check->token->alg, NULL));
@@ -387,14 +186,14 @@ static bool given(const char *text)
 
 static bool issuers_agree(const struct check *check)
 {
-    const char *header = check->token->header_iss, *payload = check->payload_iss;
+    const char *header = check->token->header_iss, *payload = check->reading.payload_iss;
     return !header || !payload || strcmp(header, payload) == 0;
 }
 
 static bool ids_hold(struct check *check)
 {
     struct jwt *jwt = check->jwt;
-    jwt->iss = jwt->header_iss ? jwt->header_iss : check->payload_iss;
+    jwt->iss = jwt->header_iss ? jwt->header_iss : check->reading.payload_iss;
     return given(jwt->kid) && !jwt->odd.iss && issuers_agree(check) && given(jwt->iss);
 }
 
@@ -414,7 +213,7 @@ static const char *ids_found(struct check *check)
     if (!issuers_agree(check))
         return arena_printf(check->arena, "header %s, payload %s",
                             shown(check, jwt->header_iss, NULL),
-                            shown(check, check->payload_iss, NULL));
+                            shown(check, check->reading.payload_iss, NULL));
     const char *iss = shown(check, jwt->iss, jwt->odd.iss);
     if (!given(jwt->iss) || jwt->odd.iss)
         return arena_printf(check->arena, "iss %s", iss);
@@ -452,82 +251,18 @@ struct verdict jwt_parse(struct arena *arena, const char *token, size_t len,
                          const struct jwt_policy *policy, struct jwt *jwt_r, struct trail *trail)
 {
     *jwt_r = (struct jwt){0};
-    struct check check = {.arena = arena,
-                          .policy = policy,
-                          .jwt = jwt_r,
-                          .token = jwt_r,
-                          .claims_end = &jwt_r->claims,
-                          .text = token,
-                          .len = len};
+    struct check check = {
+        .arena = arena, .policy = policy, .jwt = jwt_r, .token = jwt_r, .text = token, .len = len};
     return run_steps(&check, PARSE_STEPS, sizeof PARSE_STEPS / sizeof *PARSE_STEPS, trail);
 }
 
 /* ---- SIGNATURE ---- */
 
-/* Fetching the MAC costs more than a signature, so each thread keeps one
- * context; the key's destructor releases it when the thread ends. Each use sets
- * its own key, nothing is carried from one token to the next. */
-static pthread_once_t mac_once = PTHREAD_ONCE_INIT;
-static pthread_key_t mac_key;
-static bool mac_key_made;
-static _Thread_local EVP_MAC_CTX *mac_ctx;
-
-static void mac_release(void *ctx)
-{
-    EVP_MAC_CTX_free(ctx);
-}
-
-static void mac_make_key(void)
-{
-    mac_key_made = pthread_key_create(&mac_key, mac_release) == 0;
-}
-
-static EVP_MAC_CTX *mac_new(void)
-{
-    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
-    EVP_MAC_free(mac);
-    char digest[] = "SHA256";
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-        OSSL_PARAM_construct_end(),
-    };
-    if (ctx && EVP_MAC_CTX_set_params(ctx, params))
-        return ctx;
-    EVP_MAC_CTX_free(ctx);
-    return NULL;
-}
-
-static EVP_MAC_CTX *mac_of_thread(void)
-{
-    if (mac_ctx)
-        return mac_ctx;
-    pthread_once(&mac_once, mac_make_key);
-    EVP_MAC_CTX *ctx = mac_key_made ? mac_new() : NULL;
-    if (ctx && pthread_setspecific(mac_key, ctx) != 0) {
-        EVP_MAC_CTX_free(ctx);
-        ctx = NULL;
-    }
-    mac_ctx = ctx;
-    return ctx;
-}
-
-/* An empty key is refused here: to OpenSSL no key means the one before. */
-static bool hmac(const void *key, size_t key_len, const void *bytes, size_t len,
-                 unsigned char mac_r[MAC_BYTES])
-{
-    size_t mac_len = 0;
-    EVP_MAC_CTX *ctx = mac_of_thread();
-    return key && key_len && ctx && EVP_MAC_init(ctx, key, key_len, NULL) &&
-           EVP_MAC_update(ctx, bytes, len) && EVP_MAC_final(ctx, mac_r, &mac_len, MAC_BYTES) &&
-           mac_len == MAC_BYTES;
-}
-
 static bool signature_fits(const struct jwt *jwt, const void *key, size_t key_len)
 {
     unsigned char mac[MAC_BYTES];
     bool fits = jwt->signature_len == MAC_BYTES &&
-                hmac(key, key_len, jwt->signing_input, jwt->signing_len, mac) &&
+                mac_sha256(key, key_len, jwt->signing_input, jwt->signing_len, mac) &&
                 CRYPTO_memcmp(mac, jwt->signature, MAC_BYTES) == 0;
     OPENSSL_cleanse(mac, sizeof mac);
     return fits;
@@ -771,49 +506,4 @@ struct verdict jwt_verify(struct arena *arena, const struct jwt *jwt, const void
                           .now = now,
                           .now_s = floor_seconds(now)};
     return run_steps(&check, VERIFY_STEPS, sizeof VERIFY_STEPS / sizeof *VERIFY_STEPS, trail);
-}
-
-/* ---- signing ---- */
-
-static void add_json_string(struct buf *out, const char *text)
-{
-    buf_addc(out, '"');
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c == '"' || c == '\\') {
-            buf_addc(out, '\\');
-            buf_addc(out, *text);
-        } else if (c < 0x20) {
-            buf_addf(out, "\\u%04x", c);
-        } else {
-            buf_addc(out, *text);
-        }
-    }
-    buf_addc(out, '"');
-}
-
-char *jwt_sign(struct arena *arena, const char *client_id, const char *secret_id,
-               const char *secret_value, const char *claims_json)
-{
-    struct buf header;
-    buf_init(&header, arena, 0);
-    buf_adds(&header, "{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":");
-    add_json_string(&header, secret_id);
-    buf_adds(&header, ",\"iss\":");
-    add_json_string(&header, client_id);
-    buf_addc(&header, '}');
-
-    size_t claims_len = strlen(claims_json);
-    char *token = arena_alloc(arena, BASE64_ROOM(header.len) + BASE64_ROOM(claims_len) +
-                                         BASE64_ROOM(MAC_BYTES));
-    size_t len = base64url_encode(header.bytes, header.len, token);
-    token[len++] = '.';
-    len += base64url_encode(claims_json, claims_len, token + len);
-
-    unsigned char mac[MAC_BYTES];
-    if (!hmac(secret_value, strlen(secret_value), token, len, mac))
-        return NULL;
-    token[len++] = '.';
-    base64url_encode(mac, MAC_BYTES, token + len);
-    return token;
 }

@@ -35,7 +35,7 @@ struct trust_check_row {
 const struct trust_check_row *trust_check_row(enum trust_check check);
 
 struct verdict {
-    enum trust_check failed; /* TRUST_OK: nothing failed */
+    enum trust_check failed;      /* TRUST_OK: nothing failed */
     const char *expected, *found; /* set on failure; printable, bounded, no secrets */
 };
 
@@ -53,33 +53,33 @@ struct jwt_claim { /* a top-level claim that is not registered: a user attribute
 
 struct jwt {
     const char *alg, *kid, *header_iss;
-    const char *iss;              /* the agreed issuer, from header or payload */
-    const char *sub, *jti;        /* NULL: absent; non-string counts as absent with `odd` */
-    bool aud_ok_type;             /* aud is a string or a list of strings */
-    const char **aud;             /* its strings */
+    const char *iss;       /* the agreed issuer, from header or payload */
+    const char *sub, *jti; /* NULL: absent; non-string counts as absent with `odd` */
+    bool aud_ok_type;      /* aud is a string or a list of strings */
+    const char **aud;      /* its strings */
     size_t aud_count;
     enum { JWT_TIME_ABSENT, JWT_TIME_BAD, JWT_TIME_OK } exp_state, nbf_state, iat_state;
-    int64_t exp, nbf, iat;        /* seconds, fractions cut */
+    int64_t exp, nbf, iat;           /* seconds, fractions cut */
     const char *exp_text, *nbf_text; /* as written, for verdicts; NULL: absent */
     enum { JWT_SCP_ABSENT, JWT_SCP_BAD, JWT_SCP_OK } scp_state;
     const char **scp;
     size_t scp_count;
     struct jwt_claim *claims;
-    struct {                      /* a claim of the wrong type: what it is ("a number") */
+    struct { /* a claim of the wrong type: what it is ("a number") */
         const char *alg, *kid, *iss, *sub, *jti, *aud, *scp;
     } odd;
-    bool oda;                     /* claim https://tableau.com/oda is "true" or true */
-    const char *signing_input;    /* header.payload, in the token given */
+    bool oda;                  /* claim https://tableau.com/oda is "true" or true */
+    const char *signing_input; /* header.payload, in the token given */
     size_t signing_len;
     const unsigned char *signature;
     size_t signature_len;
 };
 
 struct jwt_policy {
-    const char *audience;     /* "tableau" */
-    int64_t max_life_s;       /* 600 */
-    int64_t skew_s;           /* 60 */
-    size_t max_bytes;         /* 8000 */
+    const char *audience; /* "tableau" */
+    int64_t max_life_s;   /* 600 */
+    int64_t skew_s;       /* 60 */
+    size_t max_bytes;     /* 8000 */
 };
 extern const struct jwt_policy jwt_policy_default;
 
