@@ -1,0 +1,152 @@
+"""Easel under test: a private server, its administrator's calls, a repository
+filled to a size, and JWTs of a connected app."""
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import os
+import sqlite3
+import time
+import uuid
+
+import load
+from process import Server, free_port
+
+PASSWORD = "Bench-password-1"
+API = "/api/3.24"
+JSON = [("Content-Type", "application/json"), ("Accept", "application/json")]
+SCOPES = ["tableau:users:read", "tableau:content:read"]
+
+
+class Easel(Server):
+    def __init__(self, binary, folder, arguments=()):
+        os.makedirs(folder, exist_ok=True)
+        self.port = free_port()
+        super().__init__([binary, "serve", "--data", os.path.join(folder, "data"), "--listen",
+                          f"127.0.0.1:{self.port}", *arguments], folder,
+                         {"EASEL_ADMIN_PASSWORD": PASSWORD})
+
+    def ready(self):
+        return self.first_answer(self.port, f"{API}/serverinfo")
+
+    def answer(self, verb, path, headers=(), body=b""):
+        """Status, headers as sent, body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection.request(verb, path, body, dict(headers))
+        answer = connection.getresponse()
+        result = answer.status, answer.getheaders(), answer.read()
+        connection.close()
+        return result
+
+    def call(self, verb, path, document=None, token=None):
+        headers = JSON + ([("X-Tableau-Auth", token)] if token else [])
+        body = json.dumps(document).encode() if document is not None else b""
+        status, _, text = self.answer(verb, API + path, headers, body)
+        if status // 100 != 2:
+            raise RuntimeError(f"{verb} {path}: {status} {text[:500]!r}")
+        return json.loads(text) if text else None
+
+    def sign_in(self, credentials):
+        return self.call("POST", "/auth/signin", {"credentials": {
+            **credentials, "site": {"contentUrl": ""}}})["credentials"]
+
+    def sign_in_as_admin(self):
+        credentials = self.sign_in({"name": "admin", "password": PASSWORD})
+        return credentials["token"], credentials["site"]["id"]
+
+
+class ConnectedApp:
+    """An enabled connected app with a secret, and the JWTs signed with it."""
+
+    def __init__(self, easel):
+        token, site = easel.sign_in_as_admin()
+        base = f"/sites/{site}/connected-apps/direct-trust"
+        app = easel.call("POST", base, {"connectedApplication": {
+            "name": "bench", "enabled": True}}, token)["connectedApplication"]
+        secret = easel.call("POST", f"{base}/{app['clientId']}/secrets", token=token)
+        secret = secret["connectedApplicationSecret"]
+        self.client_id, self.key = app["clientId"], secret["value"].encode()
+        self.header = encoded({"alg": "HS256", "typ": "JWT", "kid": secret["id"],
+                               "iss": self.client_id})
+
+    def jwt(self, user, scopes=SCOPES):
+        claims = {"iss": self.client_id, "exp": int(time.time()) + 590, "jti": str(uuid.uuid4()),
+                  "aud": "tableau", "sub": user, "scp": scopes}
+        signed = self.header + b"." + encoded(claims)
+        mac = hmac.digest(self.key, signed, hashlib.sha256)
+        return (signed + b"." + base64.urlsafe_b64encode(mac).rstrip(b"=")).decode()
+
+    def sign_ins(self, count, users):
+        """That many sign-in requests, each with a JWT of its own."""
+        for i in range(count):
+            body = json.dumps({"credentials": {"jwt": self.jwt(users[i % len(users)]),
+                                               "site": {"contentUrl": ""}}}).encode()
+            yield load.request("POST", f"{API}/auth/signin", JSON, body)
+
+
+def encoded(document):
+    text = json.dumps(document, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(text).rstrip(b"=")
+
+
+class Repository:
+    """Rows put straight into the SQLite file of a stopped server: a million by
+    way of the API would take longer than all the measurements together."""
+
+    def __init__(self, path):
+        self.db = sqlite3.connect(path)
+        self.now = int(time.time() * 1000)
+        self.site, = self.db.execute("SELECT id FROM site WHERE content_url = ''").fetchone()
+        self.owner, = self.db.execute("SELECT id FROM site_user WHERE site_id = ? ORDER BY serial",
+                                      [self.site]).fetchone()
+
+    def close(self):
+        self.db.commit()
+        self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.db.close()
+
+    def serials(self, table, count):
+        """A range of serials after those in use, taken out of the counter too."""
+        where = "" if table == "site" else " WHERE site_id = :site"
+        last, = self.db.execute(f"SELECT COALESCE(MAX(serial), 0) FROM {table}{where}",
+                                {"site": self.site}).fetchone()
+        self.db.execute("UPDATE counter SET value = MAX(value, ?) WHERE name IN (?, ?)",
+                        [last + count + 1, table, f"{table}:{self.site}"])
+        return range(last + 1, last + 1 + count)
+
+    def add_users(self, count):
+        """user-1 .. user-N, Explorers; returns their names and ids on the site."""
+        names, ids = [f"user-{i}" for i in range(1, count + 1)], []
+        for name, serial in zip(names, self.serials("site_user", count)):
+            account, user = str(uuid.uuid4()), str(uuid.uuid4())
+            ids.append(user)
+            self.db.execute(
+                "INSERT INTO account (id, name, name_key, created_at, updated_at)"
+                " VALUES (?, ?, ?, ?, ?)", [account, name, name, self.now, self.now])
+            self.db.execute(
+                "INSERT INTO site_user (id, site_id, account_id, name, name_key, site_role,"
+                " auth_setting, created_at, updated_at, serial)"
+                " VALUES (?, ?, ?, ?, ?, 'Explorer', 'ServerDefault', ?, ?, ?)",
+                [user, self.site, account, name, name, self.now, self.now, serial])
+        self.db.execute("UPDATE site SET user_count = user_count + ? WHERE id = ?",
+                        [count, self.site])
+        return names, ids
+
+    def add_projects(self, count):
+        rows = ((str(uuid.uuid4()), self.site, f"Project {serial}", f"project {serial}",
+                 "A project", self.owner, self.now, self.now, serial)
+                for serial in self.serials("project", count))
+        self.db.executemany(
+            "INSERT INTO project (id, site_id, name, name_key, description, content_permissions,"
+            " owner_id, created_at, updated_at, serial)"
+            " VALUES (?, ?, ?, ?, ?, 'ManagedByOwner', ?, ?, ?, ?)", rows)
+        self.db.execute("UPDATE site SET project_count = project_count + ? WHERE id = ?",
+                        [count, self.site])
+
+    def add_apps(self, count):
+        rows = ((str(uuid.uuid4()), self.site, f"App {serial}", self.now, self.now, serial)
+                for serial in self.serials("connected_app", count))
+        self.db.executemany(
+            "INSERT INTO connected_app (client_id, site_id, name, enabled, created_at, updated_at,"
+            " serial) VALUES (?, ?, ?, 1, ?, ?, ?)", rows)
