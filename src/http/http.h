@@ -36,11 +36,12 @@ struct http_callbacks {
     void *context;
 };
 
+/* Where a number is 0 it is what the comment says. */
 struct http_config {
     const char *listen;         /* HOST:PORT, [::1]:PORT, :PORT; port 0 picks one */
     unsigned threads;           /* event loops; 0: one per core, at most 8 */
     const char *tls_cert, *tls_key; /* PEM files, both or neither */
-    size_t header_limit;        /* bytes of request line and headers; 32 KiB */
+    size_t header_limit;        /* bytes of request line and headers; 16 KiB */
     size_t body_limit;          /* bytes; 4 MiB */
     unsigned connections;       /* in all; 4096 */
     unsigned connections_per_address; /* 0: no limit */

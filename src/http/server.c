@@ -47,7 +47,7 @@ static void fill_config(struct http_config *config)
     config->listen = config->tls_cert = config->tls_key = NULL;
     config->threads = loops(config->threads);
     if (!config->header_limit)
-        config->header_limit = 32 * 1024;
+        config->header_limit = 16 * 1024;
     if (!config->body_limit)
         config->body_limit = 4 * 1024 * 1024;
     if (!config->connections)
@@ -66,9 +66,10 @@ static bool start_daemon(struct http_server *server, const struct tls_pem *pem)
     const struct http_config *config = &server->config;
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
     int64_t idle_s = (config->idle_timeout_ms + 999) / 1000;
-    /* Its pool holds the head as it was sent, one record for each header and
-     * query parameter, and the head of the answer. */
-    size_t pool = config->header_limit + config->header_limit / 2 + 4096;
+    /* Its pool, one for each connection, holds the head as it was sent, records
+     * of headers and parameters, and the head of the answer. It is cleared after
+     * each request, which is why it is no larger. */
+    size_t pool = config->header_limit + 4096;
     char priorities[] = "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1";
     struct MHD_OptionItem options[8] = {0};
     int n = 0;
