@@ -10,7 +10,7 @@
 
 struct log;
 
-enum { DB_MESSAGE_ROOM = 512, DB_PATH_ROOM = 4096 };
+enum { DB_MESSAGE_ROOM = 512, DB_PATH_ROOM = 4096, DB_TEXTS_MOST = 64 };
 
 /* How a connection is opened: db_mode, or as the migrations need it. */
 struct db_opening {
@@ -22,7 +22,8 @@ struct engine {
     unsigned abilities;
     /* SQL that answers a row where the table schema_version exists. */
     const char *has_schema_sql;
-    /* Keeps a second migrating node waiting; NULL where db_begin does. */
+    /* Keeps a second migrating node waiting until the connection ends; NULL
+     * where db_begin does. */
     const char *migration_lock_sql;
     const char *begin_write_sql, *begin_read_sql, *begin_lazy_sql;
     /* What the tokens of a migration stand for: name, text, ..., NULL. */
@@ -61,6 +62,8 @@ struct db {
     struct log *log;     /* may be NULL */
     struct stmt **slots; /* open addressing by address of the SQL */
     size_t slot_count, slot_used;
+    char *texts[DB_TEXTS_MOST]; /* SQL that db_prepare_text keeps */
+    size_t text_count;
     struct stmt *running; /* those that stand on a row */
     unsigned fail_after;  /* see db_fail_after */
     bool write;           /* opened for writing */

@@ -108,6 +108,8 @@ static bool make_version_table(struct db *db)
     return run_migration(db, &table);
 }
 
+/* Outside of a transaction, since PostgreSQL may show one that waited for a lock
+ * the catalog as it was before. The lock lasts until the connection ends. */
 static bool lock_migrations(struct db *db)
 {
     int ignored;
@@ -131,7 +133,7 @@ static bool step_forward(struct db *db, int *stored_r)
 {
     if (!db_begin(db))
         return false;
-    int stored = lock_migrations(db) ? db_stored_version(db) : -1;
+    int stored = db_stored_version(db);
     bool ok = stored >= 0;
     if (ok && stored < db_schema_version()) {
         ok = apply_next(db, stored) && db_commit(db);
@@ -150,7 +152,9 @@ bool db_migrate(const char *url, char *why, size_t why_size)
     if (!db)
         return false;
     int stored = db_stored_version(db);
-    bool ok = stored >= 0;
+    bool ok = true;
+    if (stored < db_schema_version())
+        ok = lock_migrations(db) && (stored = db_stored_version(db)) >= 0;
     while (ok && stored < db_schema_version())
         ok = step_forward(db, &stored);
     if (!ok) {

@@ -506,7 +506,7 @@ const struct engine pg_engine = {
     .abilities = 0,
     .has_schema_sql = "SELECT 1 WHERE to_regclass('schema_version') IS NOT NULL",
     /* "easel" in ASCII. */
-    .migration_lock_sql = "SELECT pg_advisory_xact_lock(435426649452)",
+    .migration_lock_sql = "SELECT pg_advisory_lock(435426649452)",
     .begin_write_sql = "BEGIN",
     .begin_read_sql = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     .begin_lazy_sql = "BEGIN",
