@@ -18,8 +18,8 @@ SOURCES = $(wildcard src/*.c src/*/*.c src/*/*.h tests/unit/*.c tests/fuzz/*.c b
 .PHONY: all deps run test bench fuzz install clean format lint
 
 all:
-	@tools/install-deps.sh --check build
-	@test -f $(BUILD)/build.ninja || meson setup $(BUILD)
+	@test -f $(BUILD)/build.ninja || meson setup $(BUILD) || \
+	  { tools/install-deps.sh --check build; exit 1; }
 	@ninja -C $(BUILD) easel
 
 deps:

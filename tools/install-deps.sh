@@ -7,8 +7,8 @@
 # missing and fails. Needs nothing but a shell, dpkg and apt-get.
 set -eu
 
-BUILD="gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libxml2-dev libjansson-dev
- libssl-dev libsqlite3-dev libpq-dev libargon2-dev libutf8proc-dev"
+BUILD="gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libgnutls28-dev libxml2-dev
+ libjansson-dev libssl-dev libsqlite3-dev libpq-dev libargon2-dev libutf8proc-dev"
 RUN="curl"
 TEST="clang libclang-rt-14-dev clang-format clang-tidy cppcheck libcmocka-dev postgresql
  python3 python3-pytest python3-requests python3-jwt python3-lxml python3-psycopg2
