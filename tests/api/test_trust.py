@@ -408,13 +408,12 @@ def test_names_of_all_scripts(org):
 
 
 def test_name_with_a_domain(org):
-    name = "corp\\" + unique("jane")
-    user_id, _ = org.admin.add_user(name, "Viewer")
-    reply = org.jwt_reply(org.app.jwt(name))
-    assert reply.status == 200, reply
-    assert reply.doc["credentials"]["user"]["id"] == user_id
-    other_domain = org.jwt_reply(org.app.jwt("else\\" + name.split("\\")[1]))
-    assert other_domain.detail == PLAIN.format(16)
+    """Users of this server are of the domain local; another domain is no one."""
+    name = org.name("Creator")
+    assert org.jwt_reply(org.app.jwt("elsewhere\\" + name)).detail == PLAIN.format(16)
+    local = org.jwt_reply(org.app.jwt("local\\" + name))
+    assert local.status == 200, local
+    assert local.doc["credentials"]["user"]["id"] == org.user("Creator")
 
 
 def test_same_name_on_two_sites_is_two_users(org, other):
