@@ -235,6 +235,27 @@ def test_values_that_are_none(org, fmt):
         assert reply.code in ("400000", "400143"), (members, reply)
 
 
+@pytest.mark.parametrize("text", [
+    "https://myco.com", "https://myco.com http://other.org:8080", "*.myco.com", "https://*.myco.com:*",
+    "myco.com", "localhost:3000", "https://[::1]:8443", "10.0.0.1", "  https://a.com   b.com  "])
+def test_domains(org, fmt, text):
+    app = of(create(org.admin, {"name": unique("app"), "domainSafelist": text}, fmt=fmt))
+    assert app["domainSafelist"].split() == text.split()
+
+
+@pytest.mark.parametrize("text", [
+    "https://myco.com/path", "https://user@myco.com", "ftp://myco.com", "my co!.com", "a.*.com", "https://",
+    "https://myco.com:99999", "https://myco.com?x=1", "javascript:alert(1)", "<script>", "a;b.com",
+    "x'; script-src *", "https://a.com\u00a0b"])
+def test_domains_that_are_none(org, fmt, text):
+    reply = create(org.admin, {"name": unique("app"), "domainSafelist": text}, fmt=fmt)
+    assert reply.code in ("400000", "400143"), reply
+    app = org.admin.make_app()
+    update = org.admin.call("PUT", org.admin.app_path(app),
+                            {"connectedApplication": {"domainSafelist": text}}, fmt=fmt)
+    assert update.code == reply.code
+
+
 def test_names_of_all_scripts(org, fmt):
     for name in ("\u00fcml\u00e4ut", "\u65e5\u672c\u8a9e", "a & b < c > \" ' d", "\U0001f9d1\u200d\U0001f680",
                  "tab\tinside", "x" * 200):
