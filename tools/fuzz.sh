@@ -23,10 +23,12 @@ for target in $targets; do
     mkdir -p "$dir/corpus/$target"
     seeds=tests/fuzz/corpus/$target
     [ -d "$seeds" ] || seeds=
-    UBSAN_OPTIONS=halt_on_error=1 "$dir/tests/fuzz/fuzz_$target" -max_total_time="$seconds" \
-        -rss_limit_mb=1024 -timeout=10 -print_final_stats=1 -verbosity=1 \
-        -artifact_prefix="$dir/crashes/$target-" "$dir/corpus/$target" $seeds 2>&1 |
-        awk '{ print > "/dev/stderr" } /SUMMARY|ERROR|libFuzzer: (timeout|out-of-memory)/ { bad = 1 } END { exit bad }' \
-            2>"$dir/$target.log" || { tail -n 40 "$dir/$target.log"; exit 1; }
-    grep -E 'number_of_executed_units|new_units_added|peak_rss_mb' "$dir/$target.log" || :
+    if ! UBSAN_OPTIONS=halt_on_error=1 "$dir/tests/fuzz/fuzz_$target" \
+        -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=10 -print_final_stats=1 \
+        -artifact_prefix="$dir/crashes/$target-" "$dir/corpus/$target" $seeds \
+        >"$dir/$target.log" 2>&1; then
+        tail -n 60 "$dir/$target.log"
+        exit 1
+    fi
+    grep -E 'number_of_executed_units|new_units_added|peak_rss_mb' "$dir/$target.log"
 done
