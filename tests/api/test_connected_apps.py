@@ -55,7 +55,7 @@ def test_life(org, form, fmt):
     assert reply.status == 201, reply
     app = of(reply)
     assert app["name"] == name and app["enabled"] is False
-    assert app["unrestrictedEmbedding"] is False
+    assert app.get("unrestrictedEmbedding", False) is False
     assert re.fullmatch(LUID, app["clientId"]) and re.fullmatch(TIME, app["createdAt"])
     assert not {"secret", "projectIds", "projectId"} & set(app)
     client_id = app["clientId"]

@@ -19,7 +19,7 @@ from test_trust import BROKEN, GOOD, context
 PATH = "//easel/v1/events"
 
 
-def rest_events(client, query=""):
+def rest_events(client, query="?limit=1000"):
     reply = client.call("GET", PATH + query, accept="application/json")
     assert reply.status == 200, reply
     return reply.json["events"]
@@ -81,6 +81,19 @@ def test_events_of_other_sites_are_not_shown(own, org):
     for event in rest_events(org.as_role("SiteAdministratorCreator")):
         assert event.get("subject") != "somebody-there"
         assert event.get("siteId") in (None, org.site_id)
+
+
+def test_events_since(org):
+    """`after` gives what came since, oldest first; `limit` how many."""
+    newest = rest_events(org.admin)[-1]["id"]
+    replies = [org.server.client().call("GET", "/sessions/current") for _ in range(5)]
+    event_where(org.server.admin(), requestId=replies[-1].headers["X-Request-Id"])
+    admin = org.server.admin()
+    since = rest_events(admin, f"?after={newest}&limit=1000")
+    assert [event["id"] for event in since] == sorted(event["id"] for event in since)
+    assert all(event["id"] > newest for event in since) and len(since) >= 5
+    assert len(rest_events(admin, f"?after={newest}&limit=2")) == 2
+    assert len(rest_events(admin, "?limit=3")) == 3
 
 
 def test_not_under_api(org):

@@ -80,6 +80,60 @@ def test_one_session_for_a_personal_access_token(dev):
     first.refused(401002, "GET", "/sessions/current")
 
 
+def pat_of(server, user="admin", site=""):
+    """A personal access token made by the command, as (name, secret)."""
+    name = unique("pat")
+    done = servers.run("token", *server.store_options(), "--user", user, "--site", site, "--name",
+                       name, check=0)
+    return name, re.findall(r"[A-Za-z0-9_+/=:-]{20,}", done.stdout)[-1]
+
+
+def test_personal_access_token_of_a_user(server, org, fmt):
+    """Both kinds of repository; it signs in on the user's site alone."""
+    name, secret = pat_of(server, org.name("Creator"), org.content_url)
+    client = server.client(fmt=fmt)
+    assert client.by_pat(name, secret, org.content_url).session.user_id == org.user("Creator")
+    for site in ("", unique("nosite")):
+        check_refusal(client.sign_in_reply({
+            "personalAccessTokenName": name, "personalAccessTokenSecret": secret,
+            "site": {"contentUrl": site}}), 401001)
+
+
+def test_personal_access_tokens_began_with_3_6(server):
+    name, secret = pat_of(server)
+    credentials = {"personalAccessTokenName": name, "personalAccessTokenSecret": secret,
+                   "site": {"contentUrl": ""}}
+    check_refusal(server.client(version="3.5").sign_in_reply(credentials), 400000)
+    assert server.client(version="3.6").sign_in_reply(credentials).status == 200
+
+
+def test_personal_access_token_expires(engine):
+    """After its life, and after a time without use."""
+    lifes = {"EASEL_PAT_IDLE": "1s"}
+    server = servers.Server(engine, env={**servers.RELAXED, **lifes})
+    try:
+        name, secret = pat_of(server)
+        server.client().by_pat(name, secret)
+        limit = time.monotonic() + 5
+        credentials = {"personalAccessTokenName": name, "personalAccessTokenSecret": secret,
+                       "site": {"contentUrl": ""}}
+        time.sleep(1.1)
+        check_refusal(server.client().sign_in_reply(credentials), 401001)
+        assert time.monotonic() < limit
+    finally:
+        server.stop()
+
+
+def test_only_server_administrators_impersonate(server, org):
+    """A site's administrator is not one."""
+    name, secret = pat_of(server, org.name("SiteAdministratorCreator"), org.content_url)
+    reply = server.client().sign_in_reply({
+        "personalAccessTokenName": name, "personalAccessTokenSecret": secret,
+        "site": {"contentUrl": org.content_url}, "user": {"id": org.user("Viewer")}})
+    assert reply.status in (401, 403), reply
+    check_refusal(reply, reply.code)
+
+
 def test_personal_access_token_is_not_bound_by_scopes(dev):
     pat = dev.info["personalAccessToken"]
     client = dev.client().by_pat(pat["name"], pat["secret"], dev.info["siteContentUrl"])
