@@ -107,12 +107,11 @@ class Repository:
         self.db.close()
 
     def serials(self, table, count):
-        """A range of serials after those in use, taken out of the counter too."""
-        where = "" if table == "site" else " WHERE site_id = :site"
-        last, = self.db.execute(f"SELECT COALESCE(MAX(serial), 0) FROM {table}{where}",
-                                {"site": self.site}).fetchone()
-        self.db.execute("UPDATE counter SET value = MAX(value, ?) WHERE name IN (?, ?)",
-                        [last + count + 1, table, f"{table}:{self.site}"])
+        """Serials after those in use, taken out of the table's counter too."""
+        last, = self.db.execute(f"SELECT COALESCE(MAX(serial), 0) FROM {table}").fetchone()
+        self.db.execute("INSERT INTO counter (name, value) VALUES (?, ?)"
+                        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                        [table, last + count])
         return range(last + 1, last + 1 + count)
 
     def add_users(self, count):
