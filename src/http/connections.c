@@ -222,6 +222,16 @@ bool connections_busy(struct http_server *server)
     return busy;
 }
 
+bool connections_shut(struct http_server *server)
+{
+    pthread_mutex_lock(&server->lock);
+    bool any = server->connections != NULL;
+    for (struct connection *c = server->connections; c; c = c->next)
+        shutdown(c->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&server->lock);
+    return any;
+}
+
 void connections_abandon(struct http_server *server)
 {
     struct http_request *abandoned = NULL;

@@ -143,6 +143,8 @@ struct http_request *connections_request(struct http_server *server, struct conn
 /* The connection forgets its request, which has an owner elsewhere. */
 void connections_detach(struct http_server *server, struct connection *connection);
 bool connections_busy(struct http_server *server);
+/* Shuts every socket down; false where there was none. */
+bool connections_shut(struct http_server *server);
 /* Moves every WAITING request to ABANDONED and resumes its connection. */
 void connections_abandon(struct http_server *server);
 

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LOOPS_MAX = 8, POLL_MS = 5 };
+enum { LOOPS_MAX = 8, POLL_MS = 5, CLOSING_MS = 2000 };
 
 static size_t leave_as_sent(void *context, struct MHD_Connection *link, char *text)
 {
@@ -215,6 +215,17 @@ void server_unref(struct http_server *server)
     free(server);
 }
 
+/* libmicrohttpd 0.9.75 must not find a malformed request once MHD_stop_daemon
+ * has begun: it then builds its error page from an answer that it has itself
+ * declined, and crashes. So its threads first see every connection end. Quiet
+ * twice, for one that was being accepted. */
+static void close_connections(struct http_server *server)
+{
+    int64_t until = clock_monotonic() + CLOSING_MS;
+    for (int quiet = 0; quiet < 2 && clock_monotonic() < until; pause_ms(1))
+        quiet = connections_shut(server) ? 0 : quiet + 1;
+}
+
 void http_server_stop(struct http_server **server_p)
 {
     struct http_server *server = *server_p;
@@ -227,6 +238,7 @@ void http_server_stop(struct http_server **server_p)
         connections_abandon(server);
         /* The daemon must not stop while a connection is suspended. */
         await_repliers(server);
+        close_connections(server);
         MHD_stop_daemon(server->daemon);
     }
     atomic_store(&server->stopped, true);
