@@ -11,9 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/db_priv.h"
 
-enum { WAIT_MS = 30000, PAUSE_MS = 10 };
+enum { WAIT_MS = 30000, PAUSE_US = 200 };
 
 /* Where a failure is told. */
 struct telling {
@@ -67,18 +68,19 @@ static bool are_two(const char *path, const char *file, struct telling to)
     return false;
 }
 
-/* Copies all pages as one step; waits for locks, though not for ever. */
+/* Copies all pages as one step. Waits for locks, though not for ever; a busy
+ * writer leaves them for moments only, so it asks often. */
 static bool copy_all(sqlite3 *from, sqlite3 *into, struct telling to)
 {
     sqlite3_backup *backup = sqlite3_backup_init(into, "main", from, "main");
     if (!backup)
         return tell_sqlite(to, "the copy cannot begin", into);
-    int code = SQLITE_BUSY;
-    for (int waited = 0; waited < WAIT_MS; waited += PAUSE_MS) {
+    sqlite3_busy_timeout(into, 0);
+    int64_t until = clock_monotonic() + WAIT_MS;
+    int code = sqlite3_backup_step(backup, -1);
+    while ((code == SQLITE_BUSY || code == SQLITE_LOCKED) && clock_monotonic() < until) {
+        usleep(PAUSE_US);
         code = sqlite3_backup_step(backup, -1);
-        if (code != SQLITE_BUSY && code != SQLITE_LOCKED)
-            break;
-        sqlite3_sleep(PAUSE_MS);
     }
     int finished = sqlite3_backup_finish(backup);
     if (code == SQLITE_DONE && finished == SQLITE_OK)

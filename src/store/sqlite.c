@@ -3,12 +3,13 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/db_priv.h"
 
 /* How long a connection waits for another's write lock. Migrations of another
  * node may take longer than an ordinary act. */
-enum { BUSY_MS = 5000, BUSY_MIGRATING_MS = 60000 };
+static const int BUSY_MS = 5000, BUSY_MIGRATING_MS = 60000;
 
 struct lite {
     struct db base;
@@ -32,6 +33,14 @@ static sqlite3_stmt *handle_of(struct stmt *stmt)
     return ((struct lite_stmt *)stmt)->handle;
 }
 
+/* SQLite's own waiting pauses ever longer, and a busy server's writer would
+ * always come first. This one keeps asking. */
+static int wait_for_lock(void *most_ms, int tries)
+{
+    usleep(1000);
+    return tries < *(const int *)most_ms;
+}
+
 /* WAL needs the file alone for a moment, and SQLite does not wait for that by
  * itself: two nodes may start at once on a new file. */
 static int enter_wal(sqlite3 *handle)
@@ -48,7 +57,8 @@ static int enter_wal(sqlite3 *handle)
 static int configure(sqlite3 *handle, struct db_opening how, bool durable)
 {
     sqlite3_extended_result_codes(handle, 1);
-    sqlite3_busy_timeout(handle, how.create ? BUSY_MIGRATING_MS : BUSY_MS);
+    sqlite3_busy_handler(handle, wait_for_lock,
+                         (void *)(uintptr_t)(how.create ? &BUSY_MIGRATING_MS : &BUSY_MS));
     sqlite3_db_config(handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, (int *)NULL);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *)NULL);
     sqlite3_db_config(handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, (int *)NULL);
