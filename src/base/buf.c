@@ -67,3 +67,18 @@ void buf_addf(struct buf *buf, const char *format, ...)
     }
     va_end(args);
 }
+
+void buf_add_json(struct buf *out, const char *text)
+{
+    buf_addc(out, '"');
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (c == '"' || c == '\\')
+            buf_addf(out, "\\%c", c);
+        else if (c < 0x20)
+            buf_addf(out, "\\u%04x", c);
+        else
+            buf_addc(out, (char)c);
+    }
+    buf_addc(out, '"');
+}

@@ -24,6 +24,8 @@ void buf_add(struct buf *buf, const void *bytes, size_t len);
 void buf_adds(struct buf *buf, const char *text);
 void buf_addc(struct buf *buf, char c);
 void buf_addf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The text as a JSON string, in quotes. Must be UTF-8. */
+void buf_add_json(struct buf *buf, const char *text);
 static inline bool buf_ok(const struct buf *buf)
 {
     return !buf->full;

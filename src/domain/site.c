@@ -202,7 +202,7 @@ static enum err check_taken(struct tx *tx, const struct site_spec *spec, const c
 
 static enum err insert_site(struct tx *tx, const struct site_spec *spec, const char *id)
 {
-    const char *settings;
+    const char *settings = "";
     const char *name_key = fold(tx->arena, spec->name);
     const char *url_key = fold(tx->arena, spec->content_url);
     enum err err = encode_settings(tx, spec, &settings);

@@ -292,7 +292,7 @@ enum err user_add(struct tx *tx, const struct actor *actor, const char *site_id,
 {
     char id[LUID_ROOM];
     bool known;
-    enum site_role role;
+    enum site_role role = ROLE_UNKNOWN;
     struct account account;
     if (actor && !actor_is_site_admin(actor))
         return tx_refuse(tx, E403004, "Only administrators can add users.");

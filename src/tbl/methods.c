@@ -1,7 +1,9 @@
 /* methods.c: see methods.h. */
 #include "tbl/methods.h"
 
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 
 static const struct method_row ROWS[] = {
@@ -40,4 +42,48 @@ bool method_list_has(const char *list, const char *item)
         list += len + (list[len] == ';');
     }
     return false;
+}
+
+/* True where the segment fits the pattern's: a parameter fits anything. */
+static bool segment_fits(const char *pattern, size_t pattern_len, const char *given, size_t len)
+{
+    return *pattern == '{' || (pattern_len == len && strncasecmp(pattern, given, len) == 0);
+}
+
+static bool path_fits(const char *pattern, const char *given)
+{
+    for (;;) {
+        pattern += strspn(pattern, "/");
+        given += strspn(given, "/");
+        size_t p = strcspn(pattern, "/?"), g = strcspn(given, "/?");
+        if (!p || !g)
+            return p == g;
+        if (!segment_fits(pattern, p, given, g))
+            return false;
+        pattern += p;
+        given += g;
+        if (*pattern == '?' || *given == '?')
+            return *pattern == *given && strcmp(pattern, given) == 0;
+    }
+}
+
+/* The path without /api/{version}, where it has that. */
+static const char *after_version(const char *path)
+{
+    path += *path == '/';
+    if (strncasecmp(path, "api/", 4) == 0 && isdigit((unsigned char)path[4]))
+        path += 4 + strcspn(path + 4, "/");
+    return path;
+}
+
+const struct method_row *method_named(const char *text)
+{
+    size_t count, verb = strcspn(text, " ");
+    const struct method_row *rows = method_rows(&count);
+    const char *path = after_version(text + verb + strspn(text + verb, " "));
+    for (size_t i = 0; i < count; i++)
+        if (strlen(rows[i].verb) == verb && strncasecmp(rows[i].verb, text, verb) == 0 &&
+            path_fits(rows[i].path, path))
+            return &rows[i];
+    return NULL;
 }

@@ -16,6 +16,10 @@ struct method_row {
 /* All rows, in the order of the table. */
 const struct method_row *method_rows(size_t *count_r);
 
+/* The row for "GET sites/{site-id}/jobs", "GET /sites/x/jobs" or
+ * "GET /api/3.24/sites/x/jobs", implemented or not; NULL where there is none. */
+const struct method_row *method_named(const char *text);
+
 /* Calls each(context, item, len) for every item of a list separated by ";". */
 void method_each_item(const char *list, void (*each)(void *context, const char *item, size_t len),
                       void *context);

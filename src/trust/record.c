@@ -12,7 +12,7 @@
 
 enum {
     QUEUE_MOST = 8192,
-    TEXT_MOST = 400,       /* bytes of one text of an event */
+    TEXT_MOST = 2000,      /* bytes of one text of an event */
     CALLS_MOST = 20000,    /* app and method pairs held between flushes */
     FLUSH_EVERY_MS = 1000,
     TRIM_EVERY = 512,      /* events between two trims of the table */
@@ -120,11 +120,11 @@ static struct waiting *copy_event(const struct event *event)
     return w;
 }
 
-void recorder_add(struct recorder *recorder, const struct event *event)
+void recorder_add(struct recorder *recorder, const struct event *event, bool wake)
 {
     struct waiting *w = copy_event(event);
     pthread_mutex_lock(&recorder->lock);
-    bool full = recorder->count >= QUEUE_MOST, first = recorder->count == 0;
+    bool full = recorder->count >= QUEUE_MOST;
     if (full) {
         recorder->dropped++;
     } else {
@@ -135,7 +135,7 @@ void recorder_add(struct recorder *recorder, const struct event *event)
     pthread_mutex_unlock(&recorder->lock);
     if (full)
         free(w);
-    else if (first && recorder->config.wake)
+    else if (wake && recorder->config.wake)
         recorder->config.wake(recorder->config.context);
 }
 

@@ -33,17 +33,22 @@ struct event {
     const char *scopes_granted, *scopes_needed;
 };
 
+struct buf;
+/* Appends the event as a JSON object on one line. */
+void event_json(struct buf *out, const struct event *event);
+
 struct recorder_config {
     int64_t keep;               /* events kept in the repository */
     int64_t observed_keep_ms;   /* how long counts of calls are kept */
-    void (*wake)(void *context); /* called when the queue stops being empty; may be NULL */
+    void (*wake)(void *context); /* asks for a ride; may be NULL */
     void *context;
 };
 
 struct recorder *recorder_new(const struct recorder_config *config);
 void recorder_free(struct recorder **recorder);
-/* Copies the event (texts cut at a bound). */
-void recorder_add(struct recorder *recorder, const struct event *event);
+/* Copies the event (texts cut at a bound). wake: a ride does not follow by
+ * itself soon, so ask for one. */
+void recorder_add(struct recorder *recorder, const struct event *event, bool wake);
 /* Counts a call of a JWT session; method is its number in the table. */
 void recorder_call(struct recorder *recorder, const char *client_id, const char *site_id,
                    size_t method, bool admitted, int64_t now);

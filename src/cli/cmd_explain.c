@@ -1,0 +1,159 @@
+/* cmd_explain.c: `easel explain` tells of every check of the trust, in order. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/args.h"
+#include "cli/commands.h"
+#include "cli/config.h"
+#include "cli/repository.h"
+#include "domain/site.h"
+#include "domain/user.h"
+#include "tbl/methods.h"
+#include "trust/direct.h"
+#include "trust/scope.h"
+#include "trust/seal.h"
+
+enum { TOKEN_ROOM = 64 << 10 };
+
+/* Prints each passed check as it passes. */
+struct printing {
+    struct trail base;
+    int told; /* the last check that was printed */
+};
+
+static void print_line(enum trust_check check, const char *outcome)
+{
+    const struct trust_check_row *row = trust_check_row(check);
+    printf("%2d  %-12s %-5s %s\n", (int)check, row->id, outcome, row->title);
+}
+
+static void passed(struct trail *trail, enum trust_check check, const char *found)
+{
+    struct printing *p = (struct printing *)trail;
+    if ((int)check <= p->told)
+        return;
+    p->told = (int)check;
+    print_line(check, "pass");
+    if (found && *found)
+        printf("                       found     %s\n", found);
+}
+
+static void print_failure(const struct verdict *v)
+{
+    const struct trust_check_row *row = trust_check_row(v->failed);
+    print_line(v->failed, "FAIL");
+    printf("                       expected  %s\n", v->expected ? v->expected : row->title);
+    printf("                       found     %s\n", v->found ? v->found : "otherwise");
+    for (int i = (int)v->failed + 1; i < TRUST_CHECKS; i++)
+        print_line((enum trust_check)i, "-");
+    printf("\nrefused: 401 401001 Signin Error: Error signing in to Tableau Server");
+    if (row->seed)
+        printf(" (%d)", row->seed);
+    if (row->fine && row->fine != row->seed)
+        printf("; finer code %d %s", row->fine, row->name);
+    printf("\nto change: %s\n", row->advice);
+}
+
+static bool find_user(struct tx *tx, const char *site_id, const char *name,
+                      struct trust_user *user_r, const char **why_r)
+{
+    struct user user;
+    if (!user_find_exact(tx, site_id, name, &user, why_r))
+        return false;
+    *user_r = (struct trust_user){user.id, user.name, role_name(user.role)};
+    return true;
+}
+
+/* ---- the method */
+
+static size_t number_of(const struct method_row *row)
+{
+    size_t count;
+    return (size_t)(row - method_rows(&count));
+}
+
+static int explain_method(const struct method_row *row, const struct direct_outcome *out)
+{
+    struct scopes *scopes = scopes_new();
+    struct scope_set set = {0};
+    scope_add_list(scopes, &set, out->scopes);
+    bool admits = scope_admits(&set, number_of(row));
+    bool closed = strcmp(row->scopes, "no-scope-exists") == 0;
+    printf("\nmethod: %s (%s %s, from version %s on%s)\n", row->name, row->verb, row->path,
+           row->since, strcmp(row->handler, "NONE") == 0 ? "; not implemented by this server" : "");
+    printf("scope:  %s\n", admits ? "admitted" : "REFUSED");
+    printf("                       expected  %s\n",
+           closed ? "no scope admits it: sign in by password or personal access token" : row->scopes);
+    printf("                       found     %s\n", *out->scopes ? out->scopes : "(nothing)");
+    if (!admits) {
+        printf("\nrefused: 401 401002 Unauthorized Access: Invalid authentication credentials were "
+               "provided.\n");
+        if (!closed)
+            printf("to change: add one of these scopes to scp\n");
+    }
+    scopes_free(&scopes);
+    return admits ? 0 : 1;
+}
+
+/* ---- input */
+
+/* Reads the token from standard input; one too long is kept too long, so that
+ * the check of its size tells. */
+static char *read_token(struct arena *arena)
+{
+    char *out = arena_alloc(arena, TOKEN_ROOM);
+    size_t len = fread(out, 1, TOKEN_ROOM - 1, stdin);
+    while (len && strchr(" \t\r\n", out[len - 1]))
+        len--;
+    out[len] = '\0';
+    return out;
+}
+
+static int explain(struct tx *tx, const struct args *args, const struct config *config,
+                   const struct keyring *keyring, const struct method_row *method)
+{
+    const char *token = args_operand(args, 0), *site_url = args_value(args, "site");
+    struct jwt_policy policy = jwt_policy_default;
+    struct site site;
+    struct direct_outcome out;
+    struct printing printing = {{passed}, 0};
+    policy.max_life_s = config_span(config, "jwt-max-life") / 1000;
+    policy.skew_s = config_span(config, "jwt-clock-skew") / 1000;
+    if (strcmp(token, "-") == 0)
+        token = read_token(tx->arena);
+    site_url = site_url ? site_url : "";
+    struct direct_request request = {
+        .token = token,
+        .token_len = strlen(token),
+        .site_id = site_get_by_content_url(tx, site_url, &site) == E_OK ? site.id : NULL,
+        .content_url = site_url,
+        .keyring = keyring,
+        .policy = &policy,
+        .find_user = find_user,
+    };
+    direct_check(tx, &request, &printing.base, &out);
+    if (out.verdict.failed) {
+        print_failure(&out.verdict);
+        return 1;
+    }
+    printf("\naccepted: signs in as '%s' (%s) with: %s\n", out.user.name, out.user.site_role,
+           out.scopes);
+    return method ? explain_method(method, &out) : 0;
+}
+
+int cmd_explain(const struct args *args, struct config *config)
+{
+    struct tx tx;
+    const struct method_row *method = NULL;
+    const char *named = args_value(args, "method");
+    if (named && !(method = method_named(named)))
+        return args_wrong(args, "--method '%s' is none of the REST API; see easel methods", named);
+    if (!repository_open(config, "explain", DB_READ, &tx))
+        return 1;
+    struct keyring *keyring = repository_keys(config, "explain", false);
+    int status = keyring ? explain(&tx, args, config, keyring, method) : 1;
+    keyring_free(&keyring);
+    repository_close(&tx);
+    return status;
+}

@@ -1,0 +1,107 @@
+/* call: one request on its way, and what a handler does with it.
+ *
+ * A handler reads call->in, asks domain/ or trust/ with &call->tx, writes under
+ * call->out, and returns E_OK or what the function it asked returned. It may
+ * instead name a next step to run on another lane (call_next). */
+#ifndef EASEL_REST_CALL_H
+#define EASEL_REST_CALL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "domain/actor.h"
+#include "domain/list.h"
+#include "rest/method.h"
+#include "rest/path.h"
+#include "rest/rest.h"
+#include "store/lane.h"
+#include "store/tx.h"
+#include "trust/record.h"
+#include "trust/scope.h"
+#include "trust/session.h"
+#include "wire/doc.h"
+
+/* Who is signed in: a session, its user and its scopes; immutable, shared. */
+struct caller;
+
+struct call {
+    struct lane_job job; /* first: a job is its call */
+    struct rest *rest;
+    const struct rest_config *config;
+    struct http_request *http;
+    struct tx tx;
+    const struct method *method;
+    const char *params[PARAMS_MOST];
+    struct query query;
+    int version;            /* VERSION() of the URI */
+    const char *version_text;
+    bool json;              /* the answer's form */
+    const struct el *in;    /* root of the request document; NULL where there is none */
+    struct el *out;         /* root of the answer */
+    int status;             /* of success; from the row, a handler may change it */
+    struct caller *caller;  /* NULL where nobody is signed in */
+    const struct session *session; /* of the caller */
+    const struct actor *actor;
+    enum err (*step)(struct call *call); /* what runs now */
+    enum err (*next)(struct call *call); /* set by call_next */
+    enum lane next_lane;
+    void *state;            /* a handler's own, from step to step */
+    enum err err;           /* how it ended */
+    struct event event;     /* about this call, for the record */
+    bool record_it;         /* a sign-in or sign-out: recorded also when it went well */
+    bool recorded;
+    const char *answer;     /* a body made by the handler itself, instead of out */
+    const char *answer_type;
+};
+
+/* A path parameter by its name in the table; "" where there is none. */
+const char *call_param(const struct call *call, const char *name);
+/* Continues with `step` on that lane after this one returns E_OK. */
+enum err call_next(struct call *call, enum lane lane, enum err (*step)(struct call *call));
+/* The child `name` of the request document; E400000 where the body is missing or
+ * holds none. */
+enum err call_element(struct call *call, const char *name, const struct el **el_r);
+/* The text of attribute or child `name`, or NULL. */
+#define call_get(el, name) doc_get((el), (name))
+/* Reads pageNumber, pageSize, filter and sort of the query. */
+enum err call_list(struct call *call, const struct list_field *fields, size_t count,
+                   struct list_request *list_r);
+/* Writes the pagination element. */
+void call_pagination(struct call *call, const struct list_request *list, int64_t total);
+
+/* ---- for dispatch.c and the files that end a call by themselves */
+void call_reply(struct call *call);
+
+/* callers.c: the signed-in caller of a token, from memory where the repository
+ * did not change. NULL where the token is no good. Release with caller_release. */
+struct callers;
+struct callers *callers_new(struct lanes *lanes, const struct scopes *scopes);
+void callers_free(struct callers **callers);
+struct caller *callers_find(struct callers *callers, struct tx *tx, const char *token);
+void caller_release(struct caller *caller);
+const struct session *caller_session(const struct caller *caller);
+const struct actor *caller_actor(const struct caller *caller);
+const struct scope_set *caller_scopes(const struct caller *caller);
+
+/* native.c: paths of our own, under /easel/v1/. */
+void native_handle(struct rest *rest, struct http_request *request);
+
+/* metrics.c */
+struct metrics;
+struct metrics *metrics_new(void);
+void metrics_free(struct metrics **metrics);
+void metrics_count(struct metrics *metrics, int status, int64_t duration_us);
+void metrics_sign_in(struct metrics *metrics, bool ok);
+struct buf;
+void metrics_write(const struct metrics *metrics, struct buf *out);
+
+/* dispatch.c, shared with native.c */
+struct rest {
+    struct rest_config config;
+    struct router *router;
+    struct callers *callers;
+    struct metrics *metrics;
+    int64_t started_at;
+};
+
+#endif

@@ -1,0 +1,547 @@
+/* dispatch.c: the only gate. Every method passes through the same few steps, in
+ * the order of section 3.2 of the trust specification: version, route, verb,
+ * token, scope, site, role, body; then its handler; then the answer. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "domain/site.h"
+#include "http/http.h"
+#include "rest/call.h"
+
+static const char XML_TYPE[] = "application/xml;charset=UTF-8";
+static const char JSON_TYPE[] = "application/json;charset=UTF-8";
+static const char INVALID_CREDENTIALS[] = "Invalid authentication credentials were provided.";
+
+struct rest *rest_new(const struct rest_config *config)
+{
+    struct rest *rest = calloc(1, sizeof *rest);
+    if (!rest)
+        abort();
+    rest->config = *config;
+    rest->router = router_new();
+    rest->callers = callers_new(config->lanes, config->scopes);
+    rest->metrics = metrics_new();
+    rest->started_at = clock_now();
+    return rest;
+}
+
+void rest_free(struct rest **rest)
+{
+    if (!*rest)
+        return;
+    router_free(&(*rest)->router);
+    callers_free(&(*rest)->callers);
+    metrics_free(&(*rest)->metrics);
+    free(*rest);
+    *rest = NULL;
+}
+
+void rest_set_explain(struct rest *rest, bool explain_refusals)
+{
+    __atomic_store_n(&rest->config.explain_refusals, explain_refusals, __ATOMIC_RELAXED);
+}
+
+void rest_set_draining(struct rest *rest)
+{
+    __atomic_store_n(&rest->config.draining, true, __ATOMIC_RELAXED);
+}
+
+/* ---- what handlers use */
+
+const char *call_param(const struct call *call, const char *name)
+{
+    for (size_t i = 0; i < call->method->param_count; i++)
+        if (strcmp(call->method->param_names[i], name) == 0)
+            return call->params[i];
+    return "";
+}
+
+enum err call_next(struct call *call, enum lane lane, enum err (*step)(struct call *call))
+{
+    call->next = step;
+    call->next_lane = lane;
+    return E_OK;
+}
+
+enum err call_element(struct call *call, const char *name, const struct el **el_r)
+{
+    *el_r = doc_find(call->in, name);
+    if (*el_r)
+        return E_OK;
+    return tx_refuse(&call->tx, E400000, "The request needs a body with the element '%s'.", name);
+}
+
+enum err call_list(struct call *call, const struct list_field *fields, size_t count,
+                   struct list_request *list_r)
+{
+    const struct query *q = &call->query;
+    return list_parse(&call->tx, fields, count, query_get(q, "pageNumber"),
+                      query_get(q, "pageSize"), query_get(q, "filter"), query_get(q, "sort"),
+                      list_r);
+}
+
+void call_pagination(struct call *call, const struct list_request *list, int64_t total)
+{
+    struct el *el = doc_child(call->out, "pagination");
+    doc_attr_count(el, "pageNumber", list->page_number);
+    doc_attr_count(el, "pageSize", list->page_size);
+    doc_attr_count(el, "totalAvailable", total);
+}
+
+/* ---- the answer */
+
+static void send_document(struct call *call, int status)
+{
+    struct buf out;
+    buf_init(&out, call->tx.arena, 0);
+    if (call->json)
+        json_write(&out, call->out);
+    else
+        xml_write(&out, call->out, call->version_text);
+    http_reply(call->http, status, call->json ? JSON_TYPE : XML_TYPE, out.bytes, out.len);
+}
+
+/* A refusal's detail; where the server is told to explain, with its reason. */
+static const char *refusal_detail(struct call *call)
+{
+    const struct fault *f = &call->tx.fault;
+    bool explains = __atomic_load_n(&call->rest->config.explain_refusals, __ATOMIC_RELAXED);
+    const char *detail = f->detail ? f->detail : "";
+    if (!explains || !f->check)
+        return detail;
+    return arena_printf(call->tx.arena, "%s [%s: expected %s, found %s]", detail, f->check,
+                        f->expected ? f->expected : "otherwise", f->found ? f->found : "this");
+}
+
+static void send_error(struct call *call)
+{
+    const struct error_row *row = error_row(call->err);
+    char code[16];
+    call->out = doc_new(call->tx.arena, "tsResponse");
+    struct el *error = doc_child(call->out, "error");
+    snprintf(code, sizeof code, "%d", (int)row->err);
+    doc_attr(error, "code", code);
+    doc_text(error, "summary", row->summary);
+    doc_text(error, "detail", refusal_detail(call));
+    send_document(call, row->status);
+}
+
+/* Sign-ins, and calls refused for who or what the caller is, go on record. */
+static void record(struct call *call, bool ride_follows)
+{
+    struct event *e = &call->event;
+    const struct fault *f = &call->tx.fault;
+    int status = call->err ? error_row(call->err)->status : 0;
+    bool refused = status == 401 || status == 403 || status == 429;
+    if (call->recorded || (!refused && !(call->record_it && !call->err)))
+        return;
+    call->recorded = true;
+    e->at = call->tx.now;
+    e->outcome = refused ? "refused" : "ok";
+    e->kind = e->kind ? e->kind : "refusal";
+    e->request_id = http_id(call->http);
+    e->peer = http_peer(call->http);
+    if (call->method)
+        e->method = arena_printf(call->tx.arena, "%s %s", call->method->row->verb,
+                                 call->method->row->path);
+    if (call->session) {
+        e->site_id = call->session->site_id;
+        e->site_content_url = call->actor->site_content_url;
+        e->client_id = call->session->client_id;
+        e->secret_id = call->session->secret_id;
+        e->user_id = call->session->user_id;
+        e->subject = call->actor->name;
+        e->scopes_granted = call->session->scopes;
+    }
+    if (refused) {
+        e->wire_code = call->err;
+        e->check = f->check ? f->check : "role";
+        e->expected = f->expected ? f->expected : f->detail;
+        e->found = f->found;
+    }
+    recorder_add(call->config->recorder, e, !ride_follows);
+}
+
+static void log_refusal(struct call *call)
+{
+    const struct event *e = &call->event;
+    if (!e->outcome)
+        return;
+    log_write(call->config->log, LOG_INFO, e->kind, LOG_S("outcome", e->outcome),
+              LOG_S("request", e->request_id), LOG_S("peer", e->peer), LOG_S("method", e->method),
+              LOG_S("client_id", e->client_id), LOG_S("secret_id", e->secret_id),
+              LOG_S("subject", e->subject), LOG_S("check", e->check),
+              LOG_S("expected", e->expected), LOG_S("found", e->found),
+              LOG_I("code", e->wire_code), LOG_I("fine", e->fine_code));
+}
+
+void call_reply(struct call *call)
+{
+    struct caller *caller = call->caller;
+    record(call, false);
+    log_refusal(call);
+    if (call->err)
+        send_error(call);
+    else if (call->answer)
+        http_reply(call->http, call->status, call->answer_type, call->answer,
+                   strlen(call->answer));
+    else if (call->status == 204)
+        http_reply(call->http, 204, NULL, NULL, 0);
+    else
+        send_document(call, call->status);
+    caller_release(caller);
+}
+
+/* ---- the gate */
+
+static enum err invalid_credentials(struct call *call, const char *check, const char *expected,
+                                    const char *found)
+{
+    tx_refuse(&call->tx, E401002, "%s", INVALID_CREDENTIALS);
+    call->tx.fault.check = check;
+    call->tx.fault.expected = expected;
+    call->tx.fault.found = found;
+    return E401002;
+}
+
+static enum err check_session(struct call *call)
+{
+    const char *token = http_header(call->http, "X-Tableau-Auth");
+    if (!token || !*token) {
+        tx_refuse(&call->tx, E401000, "No authentication credentials were provided.");
+        call->tx.fault.check = "token";
+        call->tx.fault.expected = "the header X-Tableau-Auth with the token of a sign-in";
+        call->tx.fault.found = "no such header";
+        return E401000;
+    }
+    call->caller = callers_find(call->rest->callers, &call->tx, token);
+    if (!call->caller)
+        return invalid_credentials(call, "session", "a token whose session is open",
+                                   "a token that is unknown, expired, signed out or revoked");
+    call->session = caller_session(call->caller);
+    call->actor = caller_actor(call->caller);
+    return E_OK;
+}
+
+static const char *listed(struct arena *arena, const char *scopes)
+{
+    char *text = arena_strdup(arena, scopes);
+    for (char *p = text; *p; p++)
+        if (*p == ';')
+            *p = ' ';
+    return text;
+}
+
+static enum err check_scope(struct call *call)
+{
+    const struct method *m = call->method;
+    const struct session *s = call->session;
+    if (!s->scopes)
+        return E_OK; /* a password or personal access token is not bound by scopes */
+    bool admits = m->needs_no_scope || scope_admits(caller_scopes(call->caller), m->number);
+    recorder_call(call->config->recorder, s->client_id, s->site_id, m->number, admits,
+                  call->tx.now);
+    if (admits)
+        return E_OK;
+    bool closed = strcmp(m->row->scopes, "no-scope-exists") == 0;
+    call->event.scopes_needed = closed ? NULL : listed(call->tx.arena, m->row->scopes);
+    return invalid_credentials(
+        call, "scope",
+        closed ? "a session by password or personal access token: no scope admits this method"
+               : arena_printf(call->tx.arena, "one of: %s", call->event.scopes_needed),
+        arena_printf(call->tx.arena, "a JWT session with: %s",
+                     *s->scopes ? s->scopes : "(nothing)"));
+}
+
+/* A token is for one site: the URI must name that one. */
+static enum err check_site(struct call *call)
+{
+    struct site site;
+    const char *id = call->method->on_site ? call_param(call, "site-id") : NULL;
+    if (!id || strcasecmp(id, call->session->site_id) == 0)
+        return E_OK;
+    if (site_get(&call->tx, id, &site) != E_OK)
+        return call->tx.fault.err;
+    return invalid_credentials(call, "site", "the site that was signed in to", "another site");
+}
+
+static enum err check_role(struct call *call)
+{
+    const struct method *m = call->method;
+    bool ok = m->gate == GATE_USER ||
+              (m->gate == GATE_SITE_ADMIN && actor_is_site_admin(call->actor)) ||
+              (m->gate == GATE_SERVER_ADMIN && actor_is_server_admin(call->actor));
+    if (ok)
+        return E_OK;
+    tx_refuse(&call->tx, m->refusal, "Only %s administrators may call this method.",
+              m->gate == GATE_SERVER_ADMIN ? "server" : "site and server");
+    call->tx.fault.check = "role";
+    call->tx.fault.expected = m->row->allowed_to;
+    call->tx.fault.found = role_name(call->actor->role);
+    return m->refusal;
+}
+
+/* JSON where the type says so, or says nothing of XML and the text is JSON's. */
+static bool body_is_json(const struct call *call, const char *body, size_t len)
+{
+    const char *type = http_header(call->http, "Content-Type");
+    if (type && strcasestr(type, "json"))
+        return true;
+    if (type && strcasestr(type, "xml"))
+        return false;
+    size_t at = 0;
+    while (at < len && strchr(" \t\r\n", body[at]) && body[at])
+        at++;
+    return at < len && body[at] == '{';
+}
+
+static enum err read_body(struct call *call)
+{
+    size_t len;
+    struct el *root;
+    const char *body = http_body(call->http, &len);
+    if (len == 0 || strcmp(call->method->row->request, "none") == 0)
+        return E_OK;
+    enum err err = body_is_json(call, body, len)
+                       ? json_read(call->tx.arena, body, len, &doc_limits_default, &root,
+                                   &call->tx.fault)
+                       : xml_read(call->tx.arena, body, len, &doc_limits_default, &root,
+                                  &call->tx.fault);
+    if (!err)
+        call->in = root;
+    return err;
+}
+
+static enum err pass_gate(struct call *call)
+{
+    enum err err = E_OK;
+    if (call->method->gate != GATE_ANYONE) {
+        err = check_session(call);
+        if (!err)
+            err = check_scope(call);
+        if (!err)
+            err = check_site(call);
+        if (!err)
+            err = check_role(call);
+    }
+    return err ? err : read_body(call);
+}
+
+/* ---- steps and lanes */
+
+static void finish(struct call *call, enum err err)
+{
+    call->err = err;
+    call_reply(call);
+}
+
+static bool run_on_lane(struct lane_job *job, struct db *db)
+{
+    struct call *call = (struct call *)job;
+    call->tx.db = db;
+    call->next = NULL;
+    call->err = call->step(call);
+    /* What went well is recorded in the same commit, where the engine has the
+     * recorder ride along. */
+    if (!call->err && !call->next && lanes_abilities(call->config->lanes) & DB_ONE_WRITER)
+        record(call, true);
+    return call->err == E_OK;
+}
+
+static void submit(struct call *call, enum lane lane);
+
+static void done_on_lane(struct lane_job *job, bool committed, bool failed)
+{
+    struct call *call = (struct call *)job;
+    (void)committed;
+    if (failed)
+        call->err = tx_broken(&call->tx);
+    if (call->err || !call->next) {
+        finish(call, call->err);
+        return;
+    }
+    call->step = call->next;
+    submit(call, call->next_lane);
+}
+
+static void submit(struct call *call, enum lane lane)
+{
+    call->job = (struct lane_job){.run = run_on_lane, .done = done_on_lane};
+    if (!lanes_submit(call->config->lanes, lane, &call->job))
+        finish(call, tx_refuse(&call->tx, E503000, "The server is too busy to take the request."));
+}
+
+/* Runs a step and those after it on this thread as long as they read. */
+static void run_here(struct call *call)
+{
+    for (;;) {
+        call->next = NULL;
+        enum err err = call->step(call);
+        if (err || !call->next) {
+            finish(call, err);
+            return;
+        }
+        call->step = call->next;
+        if (call->next_lane != LANE_READ) {
+            submit(call, call->next_lane);
+            return;
+        }
+    }
+}
+
+static enum err gate_then_handler(struct call *call)
+{
+    enum err err = pass_gate(call);
+    return err ? err : call->method->handler->run(call);
+}
+
+/* Reads are local: the gate runs here, and refuses without troubling the writer. */
+static void begin_here(struct call *call)
+{
+    call->tx.db = lanes_reader(call->config->lanes);
+    if (!call->tx.db) {
+        finish(call, tx_broken(&call->tx));
+        return;
+    }
+    enum err err = pass_gate(call);
+    if (err) {
+        finish(call, err);
+        return;
+    }
+    call->step = call->method->handler->run;
+    if (call->method->handler->starts == STARTS_WRITING)
+        submit(call, LANE_WRITE);
+    else
+        run_here(call);
+}
+
+static void begin(struct call *call)
+{
+    call->out = doc_new(call->tx.arena, "tsResponse");
+    call->status = atoi(call->method->row->success);
+    if (lanes_abilities(call->config->lanes) & DB_LOCAL_READS) {
+        begin_here(call);
+        return;
+    }
+    call->step = gate_then_handler;
+    submit(call, call->method->handler->starts == STARTS_WRITING ? LANE_WRITE : LANE_READ);
+}
+
+/* ---- version and route */
+
+static enum err unknown_resource(struct call *call)
+{
+    const char *path = http_path(call->http);
+    if (strncmp(path, "/api/", 5) == 0)
+        path += 4;
+    return tx_refuse(&call->tx, E404003, "Unknown resource '%.200s' specified in URI.", path);
+}
+
+static bool printable(const char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7F)
+            return false;
+    return true;
+}
+
+static enum err find_method(struct call *call)
+{
+    struct path path;
+    struct route route;
+    if (!path_parse(call->tx.arena, http_path(call->http), &path) || path.count < 2 ||
+        strcmp(path.segments[0], "api") != 0)
+        return unknown_resource(call);
+    const char *version = path.segments[1];
+    call->version = version_parse(version);
+    if (!version_known(call->version)) {
+        /* /api/-/, /api/exp/, /api/metadata/ are not versions but other roots. */
+        bool a_root = strcmp(version, "-") == 0 || strcmp(version, "exp") == 0 ||
+                      strcmp(version, "metadata") == 0 || strcmp(version, "v1") == 0;
+        if (a_root || !printable(version))
+            return unknown_resource(call);
+        return tx_refuse(&call->tx, E404001, "Version '%.40s' is not a valid version of the API.",
+                         version);
+    }
+    call->version_text = version;
+    if (!query_parse(call->tx.arena, http_query(call->http), &call->query))
+        return tx_refuse(&call->tx, E400000, "The query of the URI is malformed.");
+    router_find(call->rest->router, http_verb(call->http), path.segments + 2, path.count - 2,
+                &call->query, call->version, &route);
+    call->method = route.method;
+    memcpy(call->params, route.params, sizeof call->params);
+    if (call->method)
+        return E_OK;
+    if (!route.path_known)
+        return unknown_resource(call);
+    return tx_refuse(&call->tx, E405000,
+                     "The HTTP method '%.20s' is not supported for the given resource",
+                     http_verb(call->http));
+}
+
+static struct call *call_new(struct rest *rest, struct http_request *request)
+{
+    struct arena *arena = http_arena(request);
+    struct call *call = arena_zalloc(arena, sizeof *call);
+    const char *accept = http_header(request, "Accept");
+    call->rest = rest;
+    call->config = &rest->config;
+    call->http = request;
+    call->tx.arena = arena;
+    call->tx.now = clock_now();
+    call->version_text = VERSION_NEWEST;
+    call->json = accept && strcasestr(accept, "json") != NULL;
+    return call;
+}
+
+void rest_handle(void *context, struct http_request *request)
+{
+    struct rest *rest = context;
+    if (strncmp(http_path(request), "/easel/", 7) == 0) {
+        native_handle(rest, request);
+        return;
+    }
+    struct call *call = call_new(rest, request);
+    enum err err = find_method(call);
+    if (err)
+        finish(call, err);
+    else
+        begin(call);
+}
+
+void rest_refuse(void *context, struct http_request *request, int status)
+{
+    static const struct {
+        int status;
+        enum err err;
+        const char *detail;
+    } refusals[] = {
+        {408, E408000, "The request did not arrive in time."},
+        {413, E413000, "The body of the request is larger than this server takes."},
+        {414, E414000, "The URI of the request is longer than this server takes."},
+        {431, E431000, "The headers of the request are larger than this server takes."},
+        {503, E503000, "The server is stopping."},
+    };
+    struct call *call = call_new(context, request);
+    enum err err = E500000;
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (refusals[i].status == status)
+            err = tx_refuse(&call->tx, refusals[i].err, "%s", refusals[i].detail);
+    finish(call, err);
+}
+
+void rest_finished(void *context, struct http_request *request, int status, size_t sent,
+                   int64_t duration_us)
+{
+    struct rest *rest = context;
+    metrics_count(rest->metrics, status, duration_us);
+    log_write(rest->config.log, LOG_DEBUG, "request", LOG_S("request", http_id(request)),
+              LOG_S("peer", http_peer(request)), LOG_S("verb", http_verb(request)),
+              LOG_S("path", http_path(request)), LOG_I("status", status),
+              LOG_I("bytes", (int64_t)sent), LOG_I("us", duration_us));
+}

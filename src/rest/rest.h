@@ -1,0 +1,51 @@
+/* rest: the Tableau Server REST API over requests that http/ hands in.
+ *
+ * rest_handle is the one entrance: version, route, session, scope, site, role,
+ * handler, document, answer; the order of checks is that of section 3.2 of the
+ * trust specification. Made once by main and shared by all event loops. */
+#ifndef EASEL_REST_REST_H
+#define EASEL_REST_REST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trust/jwt.h"
+
+struct http_request;
+struct keyring;
+struct lanes;
+struct log;
+struct recorder;
+struct rest;
+struct scopes;
+struct throttle;
+
+struct rest_config {
+    /* Owned by main; must outlive the rest. */
+    struct lanes *lanes;
+    struct keyring *keyring;
+    struct scopes *scopes;
+    struct recorder *recorder;
+    struct throttle *throttle;
+    struct log *log;
+    struct jwt_policy policy;
+    int64_t session_life_ms, pat_idle_ms;
+    bool explain_refusals;
+    bool draining; /* see rest_set_draining */
+};
+
+struct rest *rest_new(const struct rest_config *config);
+void rest_free(struct rest **rest);
+/* Settings that may change while serving (SIGHUP). Any thread. */
+void rest_set_explain(struct rest *rest, bool explain_refusals);
+/* /easel/v1/ready answers 503 from now on. */
+void rest_set_draining(struct rest *rest);
+
+/* Callbacks for http/: context is the struct rest. */
+void rest_handle(void *rest, struct http_request *request);
+void rest_refuse(void *rest, struct http_request *request, int status);
+void rest_finished(void *rest, struct http_request *request, int status, size_t sent,
+                   int64_t duration_us);
+
+#endif

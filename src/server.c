@@ -1,0 +1,391 @@
+/* server.c: see server.h. */
+#include "server.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/ident.h"
+#include "base/log.h"
+#include "cli/config.h"
+#include "domain/actor.h"
+#include "domain/project.h"
+#include "domain/site.h"
+#include "domain/user.h"
+#include "http/http.h"
+#include "rest/rest.h"
+#include "seed.h"
+#include "store/lane.h"
+#include "store/tx.h"
+#include "tbl/settings.h"
+#include "trust/password.h"
+#include "trust/record.h"
+#include "trust/scope.h"
+#include "trust/seal.h"
+#include "trust/session.h"
+#include "trust/throttle.h"
+
+enum { SWEEP_EVERY_MS = 60000, QUEUE_LIMIT = 16384 };
+
+struct server {
+    struct config *config; /* not owned */
+    struct log *log;
+    struct keyring *keyring;
+    struct scopes *scopes;
+    struct recorder *recorder;
+    struct throttle *throttle;
+    struct lanes *lanes;
+    struct rest *rest;
+    struct http_server *http;
+    char address[300];
+    int64_t swept_at;            /* the writer's alone */
+    struct lane_job record_job;  /* asks for a ride */
+    int record_job_waits;        /* atomic: it is on its way */
+};
+
+void server_block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* no secrets in core files */
+}
+
+const struct keyring *server_keyring(const struct server *server)
+{
+    return server->keyring;
+}
+
+/* ---- making */
+
+static bool make_directory(const char *path, char *why, size_t why_size)
+{
+    if (mkdir(path, 0700) == 0 || errno == EEXIST)
+        return true;
+    snprintf(why, why_size, "cannot make the data directory %s: %s", path, strerror(errno));
+    return false;
+}
+
+static struct keyring *load_keys(const struct config *config, char *why, size_t why_size)
+{
+    const char *given = config_text(config, "secret-key");
+    if (*given)
+        return keyring_parse(given, why, why_size);
+    return keyring_load(config_text(config, "secret-key-file"), true, why, why_size);
+}
+
+/* Once a minute what has expired goes, on the writer's thread. */
+static void ride(void *context, struct db *db)
+{
+    struct server *server = context;
+    int64_t now = clock_now();
+    recorder_ride(server->recorder, db, now);
+    if (now - server->swept_at < SWEEP_EVERY_MS)
+        return;
+    server->swept_at = now;
+    struct tx tx = {.db = db, .arena = arena_new(1024), .now = now};
+    trust_sweep(&tx);
+    arena_free(&tx.arena);
+}
+
+static bool record_run(struct lane_job *job, struct db *db)
+{
+    struct server *server = (struct server *)((char *)job - offsetof(struct server, record_job));
+    __atomic_store_n(&server->record_job_waits, 0, __ATOMIC_RELEASE);
+    recorder_ride(server->recorder, db, clock_now());
+    return true;
+}
+
+static void record_done(struct lane_job *job, bool committed, bool failed)
+{
+    (void)job;
+    (void)committed;
+    (void)failed;
+}
+
+/* From any thread: something waits to be recorded. */
+static void ask_for_ride(void *context)
+{
+    struct server *server = context;
+    if (!server->lanes || __atomic_exchange_n(&server->record_job_waits, 1, __ATOMIC_ACQ_REL))
+        return;
+    server->record_job.run = record_run;
+    server->record_job.done = record_done;
+    if (!lanes_submit(server->lanes, LANE_WRITE, &server->record_job))
+        __atomic_store_n(&server->record_job_waits, 0, __ATOMIC_RELEASE);
+}
+
+static void make_log(struct server *server)
+{
+    enum log_level level = LOG_INFO;
+    const char *format = config_text(server->config, "log-format");
+    log_level_parse(config_text(server->config, "log-level"), &level);
+    if (server->log)
+        log_set(server->log, level, strcmp(format, "json") == 0);
+    else
+        server->log = log_new(stderr, level, strcmp(format, "json") == 0);
+}
+
+static void make_parts(struct server *server)
+{
+    const struct config *config = server->config;
+    server->scopes = scopes_new();
+    server->throttle = throttle_new(config_int(config, "signin-failures"),
+                                    config_span(config, "signin-window"));
+    server->recorder = recorder_new(
+        &(struct recorder_config){.keep = config_int(config, "events-keep"),
+                                  .observed_keep_ms = config_span(config, "observed-keep"),
+                                  .wake = ask_for_ride,
+                                  .context = server});
+}
+
+static bool make_lanes(struct server *server, char *why, size_t why_size)
+{
+    const struct config *config = server->config;
+    server->swept_at = clock_now();
+    struct lanes_config lanes = {.url = config_text(config, "repository"),
+                                 .readers = (unsigned)config_int(config, "repository-workers"),
+                                 .blocking = 2,
+                                 .queue_limit = QUEUE_LIMIT,
+                                 .ride = ride,
+                                 .context = server,
+                                 .log = server->log};
+    server->lanes = lanes_new(&lanes, why, why_size);
+    return server->lanes != NULL;
+}
+
+static void make_rest(struct server *server)
+{
+    const struct config *config = server->config;
+    struct rest_config rest = {.lanes = server->lanes,
+                               .keyring = server->keyring,
+                               .scopes = server->scopes,
+                               .recorder = server->recorder,
+                               .throttle = server->throttle,
+                               .log = server->log,
+                               .policy = jwt_policy_default,
+                               .session_life_ms = config_span(config, "session-life"),
+                               .pat_idle_ms = config_span(config, "pat-idle"),
+                               .explain_refusals = config_bool(config, "explain-refusals")};
+    rest.policy.max_life_s = config_span(config, "jwt-max-life") / 1000;
+    rest.policy.skew_s = config_span(config, "jwt-clock-skew") / 1000;
+    server->rest = rest_new(&rest);
+}
+
+struct server *server_new(struct config *config, char *why, size_t why_size)
+{
+    struct server *server = calloc(1, sizeof *server);
+    if (!server)
+        abort();
+    server->config = config;
+    make_log(server);
+    const char *data = config_text(config, "data");
+    bool ok = !*data || make_directory(data, why, why_size);
+    ok = ok && db_migrate(config_text(config, "repository"), why, why_size);
+    ok = ok && (server->keyring = load_keys(config, why, why_size)) != NULL;
+    if (ok) {
+        make_parts(server);
+        ok = make_lanes(server, why, why_size);
+    }
+    if (ok)
+        make_rest(server);
+    else
+        server_free(&server);
+    return server;
+}
+
+void server_free(struct server **server)
+{
+    struct server *s = *server;
+    if (!s)
+        return;
+    http_server_stop(&s->http);
+    lanes_free(&s->lanes); /* runs what waits, the record included */
+    rest_free(&s->rest);
+    recorder_free(&s->recorder);
+    throttle_free(&s->throttle);
+    scopes_free(&s->scopes);
+    keyring_free(&s->keyring);
+    log_free(&s->log);
+    free(s);
+    *server = NULL;
+}
+
+/* ---- the first start */
+
+bool server_act(struct server *server, bool (*act)(void *context, struct tx *tx), void *context,
+                char *why, size_t why_size)
+{
+    struct tx tx = {.db = db_open(config_text(server->config, "repository"), DB_WRITE, why, why_size),
+                    .now = clock_now()};
+    if (!tx.db)
+        return false;
+    tx.arena = arena_new(0);
+    bool ok = db_begin(tx.db) && act(context, &tx);
+    if (ok)
+        ok = db_commit(tx.db);
+    else
+        snprintf(why, why_size, "%s", tx.fault.detail ? tx.fault.detail : db_message(tx.db));
+    if (!ok)
+        db_rollback(tx.db);
+    db_close(&tx.db);
+    arena_free(&tx.arena);
+    return ok;
+}
+
+struct starting {
+    struct server *server;
+    const struct first_start *first;
+    bool created;
+    char *seed_why;
+};
+
+static bool is_empty(struct tx *tx)
+{
+    struct stmt *stmt = db_prepare(tx->db, "SELECT 1 FROM site LIMIT 1");
+    bool empty = stmt_step(stmt) == DB_DONE;
+    stmt_reset(stmt);
+    return empty;
+}
+
+static bool create_all(void *context, struct tx *tx)
+{
+    struct starting *starting = context;
+    const struct first_start *first = starting->first;
+    struct site site;
+    struct user admin;
+    if (!db_lock(tx->db, "first start"))
+        return false;
+    if (!is_empty(tx))
+        return true; /* another node was first */
+    struct site_spec spec = {.name = "Default", .content_url = ""};
+    struct user_spec user = {.name = first->admin_name,
+                             .site_role = "ServerAdministrator",
+                             .full_name = first->admin_name,
+                             .password_hash = password_hash(tx->arena, first->admin_password),
+                             .server_admin = true};
+    starting->created = site_create(tx, NULL, &spec, &site) == E_OK &&
+                        user_add(tx, NULL, site.id, &user, &admin) == E_OK &&
+                        project_create_default(tx, site.id, admin.id) == E_OK;
+    if (!starting->created || !first->seed_file)
+        return starting->created;
+    return seed_apply(tx, starting->server->keyring, first->seed_file, admin.account_id,
+                      config_span(starting->server->config, "pat-life"), starting->seed_why,
+                      SERVER_WHY_ROOM);
+}
+
+bool server_first_start(struct server *server, const struct first_start *first, bool *created_r,
+                        char *why, size_t why_size)
+{
+    char seed_why[SERVER_WHY_ROOM] = "";
+    struct starting starting = {.server = server, .first = first, .seed_why = seed_why};
+    bool ok = server_act(server, create_all, &starting, why, why_size);
+    if (!ok && *seed_why)
+        snprintf(why, why_size, "%s", seed_why);
+    *created_r = starting.created;
+    return ok;
+}
+
+/* ---- serving */
+
+bool server_listen(struct server *server, const char **address_r, char *why, size_t why_size)
+{
+    const struct config *c = server->config;
+    const char *cert = config_text(c, "tls-cert"), *key = config_text(c, "tls-key");
+    struct http_config http = {
+        .listen = config_text(c, "listen"),
+        .threads = (unsigned)config_int(c, "threads"),
+        .tls_cert = *cert ? cert : NULL,
+        .tls_key = *key ? key : NULL,
+        .header_limit = config_size(c, "max-header"),
+        .body_limit = config_size(c, "max-body"),
+        .connections = (unsigned)config_int(c, "max-connections"),
+        .connections_per_address = (unsigned)config_int(c, "connections-per-address"),
+        .request_timeout_ms = config_span(c, "request-timeout"),
+        .idle_timeout_ms = config_span(c, "idle-timeout"),
+    };
+    struct http_callbacks callbacks = {.handle = rest_handle,
+                                       .refuse = rest_refuse,
+                                       .finished = rest_finished,
+                                       .context = server->rest};
+    server->http = http_server_start(&http, &callbacks, why, why_size);
+    if (!server->http)
+        return false;
+    snprintf(server->address, sizeof server->address, "%s://%s",
+             http_server_tls(server->http) ? "https" : "http", http_server_address(server->http));
+    *address_r = server->address;
+    return true;
+}
+
+/* Tells the service manager, where there is one (sd_notify's protocol: a
+ * datagram to NOTIFY_SOCKET). */
+static void notify(const char *state)
+{
+    const char *path = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    if (!path || (*path != '/' && *path != '@') || strlen(path) >= sizeof to.sun_path)
+        return;
+    memcpy(to.sun_path, path, strlen(path));
+    if (*path == '@')
+        to.sun_path[0] = '\0';
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    socklen_t len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, len);
+    close(fd);
+}
+
+static void told(void *context, const struct setting_row *row, const char *shown, bool applied)
+{
+    struct server *server = context;
+    log_write(server->log, applied ? LOG_INFO : LOG_WARN,
+              applied ? "setting changed" : "setting needs a restart", LOG_S("name", row->name),
+              LOG_S("value", shown));
+}
+
+static void reload(struct server *server)
+{
+    char why[SERVER_WHY_ROOM] = "";
+    notify("RELOADING=1");
+    if (!config_reload(server->config, told, server, why, sizeof why))
+        log_write(server->log, LOG_ERROR, "configuration not reloaded", LOG_S("why", why));
+    make_log(server);
+    rest_set_explain(server->rest, config_bool(server->config, "explain-refusals"));
+    if (http_server_tls(server->http)) {
+        if (http_server_reload_tls(server->http, why, sizeof why))
+            log_write(server->log, LOG_INFO, "certificate reloaded");
+        else
+            log_write(server->log, LOG_ERROR, "certificate not reloaded", LOG_S("why", why));
+    }
+    notify("READY=1");
+}
+
+void server_run(struct server *server)
+{
+    sigset_t set;
+    int sig = 0;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    notify("READY=1");
+    while (sigwait(&set, &sig) == 0 && sig == SIGHUP)
+        reload(server);
+    notify("STOPPING=1");
+    rest_set_draining(server->rest);
+    http_server_drain(server->http, config_span(server->config, "drain-timeout"));
+}
