@@ -24,9 +24,9 @@ char *fold(struct arena *arena, const char *text)
     if (ascii)
         return ascii;
     utf8proc_uint8_t *mapped = NULL;
-    utf8proc_ssize_t len = utf8proc_map((const utf8proc_uint8_t *)text, 0, &mapped,
-                                        UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE |
-                                            UTF8PROC_CASEFOLD);
+    utf8proc_ssize_t len =
+        utf8proc_map((const utf8proc_uint8_t *)text, 0, &mapped,
+                     UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_CASEFOLD);
     if (len < 0)
         return arena_strdup(arena, text);
     char *out = arena_strndup(arena, (const char *)mapped, (size_t)len);

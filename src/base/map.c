@@ -66,8 +66,7 @@ void map_free(struct map **map, void (*drop)(void *value))
 static struct slot *find(const struct map *map, const char *key, uint64_t hash)
 {
     size_t i = hash & (map->size - 1);
-    while (map->slots[i].key &&
-           (map->slots[i].hash != hash || strcmp(map->slots[i].key, key) != 0))
+    while (map->slots[i].key && (map->slots[i].hash != hash || strcmp(map->slots[i].key, key) != 0))
         i = (i + 1) & (map->size - 1);
     return &map->slots[i];
 }

@@ -36,7 +36,8 @@ static void show_text(const struct event *e)
     if (e->fine_code)
         printf(" (%lld)", (long long)e->fine_code);
     show_part("from", e->peer);
-    show_part("site", e->site_content_url && !*e->site_content_url ? "(default)" : e->site_content_url);
+    show_part("site",
+              e->site_content_url && !*e->site_content_url ? "(default)" : e->site_content_url);
     show_part("app", e->client_id);
     show_part("key", e->secret_id);
     show_part("user", e->subject);

@@ -84,7 +84,8 @@ static int explain_method(const struct method_row *row, const struct direct_outc
            row->since, strcmp(row->handler, "NONE") == 0 ? "; not implemented by this server" : "");
     printf("scope:  %s\n", admits ? "admitted" : "REFUSED");
     printf("                       expected  %s\n",
-           closed ? "no scope admits it: sign in by password or personal access token" : row->scopes);
+           closed ? "no scope admits it: sign in by password or personal access token"
+                  : row->scopes);
     printf("                       found     %s\n", *out->scopes ? out->scopes : "(nothing)");
     if (!admits) {
         printf("\nrefused: 401 401002 Unauthorized Access: Invalid authentication credentials were "

@@ -23,7 +23,8 @@ static void add_value(struct buf *out, const char *value)
     char *end;
     strtod(value, &end);
     bool number = len && !*end && !strpbrk(value, "xXnNiIpP");
-    bool word = strcmp(value, "true") == 0 || strcmp(value, "false") == 0 || strcmp(value, "null") == 0;
+    bool word =
+        strcmp(value, "true") == 0 || strcmp(value, "false") == 0 || strcmp(value, "null") == 0;
     bool whole = len > 1 && ((*value == '[' && value[len - 1] == ']') ||
                              (*value == '{' && value[len - 1] == '}') ||
                              (*value == '"' && value[len - 1] == '"'));

@@ -60,7 +60,8 @@ int cmd_methods(const struct args *args, struct config *config)
     buf_init(&out, arena, 0);
     buf_adds(&out, "[");
     if (!json)
-        printf("%-6s %-72s %-5s %-4s %s\n", "VERB", "PATH", "SINCE", "HERE", "SCOPES (any one admits)");
+        printf("%-6s %-72s %-5s %-4s %s\n", "VERB", "PATH", "SINCE", "HERE",
+               "SCOPES (any one admits)");
     for (size_t i = 0; i < count; i++) {
         if (scope && !method_list_has(rows[i].scopes, scope))
             continue;

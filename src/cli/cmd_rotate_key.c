@@ -45,8 +45,9 @@ int cmd_rotate_key(const struct args *args, struct config *config)
     if (!repository_open(config, "rotate-key", DB_WRITE, &tx))
         return 1;
     int status = 1;
-    struct keyring *keyring =
-        keyring_rotate_file(file, why, sizeof why) ? keyring_load(file, false, why, sizeof why) : NULL;
+    struct keyring *keyring = keyring_rotate_file(file, why, sizeof why)
+                                  ? keyring_load(file, false, why, sizeof why)
+                                  : NULL;
     int64_t count = keyring ? reseal(&tx, keyring) : -1;
     if (!keyring)
         failed(why);

@@ -49,7 +49,8 @@ static int list_all(const struct scopes *scopes, bool json)
     if (json)
         putchar('[');
     for (size_t i = 0; i < count; i++) {
-        printf(json ? "%s{\"scope\":\"%s\",\"methods\":[" : "%s%s\n", json && i ? "," : "", names[i]);
+        printf(json ? "%s{\"scope\":\"%s\",\"methods\":[" : "%s%s\n", json && i ? "," : "",
+               names[i]);
         print_admitted(scopes, names[i], json);
         if (json)
             fputs("]}", stdout);
@@ -113,7 +114,8 @@ static void print_least(struct observing *o)
     }
 }
 
-static bool print_app(struct observing *o, const struct observed_app *app, int64_t since, bool first)
+static bool print_app(struct observing *o, const struct observed_app *app, int64_t since,
+                      bool first)
 {
     o->called = (struct scope_set){0};
     buf_init(&o->calls, o->tx->arena, 0);

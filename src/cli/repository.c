@@ -13,7 +13,8 @@ bool repository_open(struct config *config, const char *command, enum db_mode mo
     *tx_r = (struct tx){.db = db_open(config_text(config, "repository"), mode, why, sizeof why),
                         .now = clock_now()};
     if (tx_r->db && !db_ready(tx_r->db)) {
-        snprintf(why, sizeof why, "the repository is empty or not at schema %d", db_schema_version());
+        snprintf(why, sizeof why, "the repository is empty or not at schema %d",
+                 db_schema_version());
         db_close(&tx_r->db);
     }
     if (!tx_r->db) {

@@ -10,7 +10,8 @@ struct keyring;
 
 /* Opens the repository that the configuration names, with an arena for what is
  * read. False after one line on stderr. Close with repository_close. */
-bool repository_open(struct config *config, const char *command, enum db_mode mode, struct tx *tx_r);
+bool repository_open(struct config *config, const char *command, enum db_mode mode,
+                     struct tx *tx_r);
 void repository_close(struct tx *tx);
 /* The keys of the secrets, from EASEL_SECRET_KEY or the key file; NULL after one
  * line on stderr. create: makes the file where it is absent. */

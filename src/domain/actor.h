@@ -14,7 +14,7 @@ struct actor {
     const char *account_id; /* the person on the server */
     const char *name, *full_name;
     const char *site_id, *site_content_url, *site_name;
-    bool site_active; /* a suspended site admits server administrators alone */
+    bool site_active;    /* a suspended site admits server administrators alone */
     enum site_role role; /* ServerAdministrator for those, whatever the site says */
 };
 

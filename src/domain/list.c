@@ -29,7 +29,8 @@ static enum err parse_page(struct tx *tx, const char *number, const char *size,
         return tx_refuse(tx, E400006, "The page number '%.20s' is not a positive whole number.",
                          number);
     if (size && (!whole_number(size, &request->page_size) || request->page_size < 1))
-        return tx_refuse(tx, E400007, "The page size '%.20s' is not a positive whole number.", size);
+        return tx_refuse(tx, E400007, "The page size '%.20s' is not a positive whole number.",
+                         size);
     if (request->page_size > PAGE_MOST)
         return tx_refuse(tx, E403014, "The page size %lld is above the maximum of %d.",
                          (long long)request->page_size, PAGE_MOST);
@@ -50,8 +51,8 @@ static const struct {
     const char *name, *sql;
     unsigned needs;
 } OPERATORS[] = {
-    {"eq", "=", OPS_EQ},        {"in", "IN", OPS_IN},       {"gt", ">", OPS_COMPARE},
-    {"gte", ">=", OPS_COMPARE}, {"lt", "<", OPS_COMPARE},   {"lte", "<=", OPS_COMPARE},
+    {"eq", "=", OPS_EQ},        {"in", "IN", OPS_IN},     {"gt", ">", OPS_COMPARE},
+    {"gte", ">=", OPS_COMPARE}, {"lt", "<", OPS_COMPARE}, {"lte", "<=", OPS_COMPARE},
 };
 
 static const char *operator_of(const struct list_field *field, const char *name, size_t len)
@@ -74,8 +75,9 @@ static enum err check_value(struct tx *tx, const struct list_field *field, const
         return E_OK;
     case LIST_BOOL:
         if (strcmp(*value, "true") != 0 && strcmp(*value, "false") != 0)
-            return tx_refuse(tx, E400000, "'%.40s' is neither true nor false for filter field '%s'.",
-                             *value, field->name);
+            return tx_refuse(tx, E400000,
+                             "'%.40s' is neither true nor false for filter field '%s'.", *value,
+                             field->name);
         *value = **value == 't' ? "1" : "0";
         return E_OK;
     default:
@@ -139,7 +141,8 @@ static enum err parse_condition(struct tx *tx, const struct list_field *fields, 
     const char *op = operator_of(field, one + 1, (size_t)(two - one - 1));
     if (!op)
         return tx_refuse(tx, E400065, "The filter field '%s' does not take the operator '%.*s'.",
-                         field->name, (int)(two - one - 1) > 20 ? 20 : (int)(two - one - 1), one + 1);
+                         field->name, (int)(two - one - 1) > 20 ? 20 : (int)(two - one - 1),
+                         one + 1);
     struct list_condition c = {.field = field, .op = op};
     c.values = arena_alloc(tx->arena, LIST_VALUES * sizeof *c.values);
     size_t value_len = len - (size_t)(two + 1 - text);
@@ -186,7 +189,8 @@ static enum err parse_sort(struct tx *tx, const struct list_field *fields, size_
         return tx_refuse(tx, E400065, "The sort field '%.*s' is not known to this method.",
                          name > 60 ? 60 : (int)name, text);
     if ((!ascending && !descending) || request->sort_count == LIST_SORTS)
-        return tx_refuse(tx, E400000, "A sort is written field:asc or field:desc, at most %d of them.",
+        return tx_refuse(tx, E400000,
+                         "A sort is written field:asc or field:desc, at most %d of them.",
                          LIST_SORTS);
     request->sorts[request->sort_count].field = field;
     request->sorts[request->sort_count++].descending = descending;

@@ -10,8 +10,8 @@
 #include "domain/actor.h"
 #include "store/tx.h"
 
-#define PROJECT_COLUMNS                                                                            \
-    "p.id, p.name, p.description, p.content_permissions, p.owner_id, p.parent_id, p.is_default, "  \
+#define PROJECT_COLUMNS                                                                           \
+    "p.id, p.name, p.description, p.content_permissions, p.owner_id, p.parent_id, p.is_default, " \
     "p.created_at, p.updated_at"
 
 static const char DEFAULT_DESCRIPTION[] =
@@ -243,7 +243,8 @@ static enum err check_place(struct tx *tx, const struct actor *actor, const char
     if (!leads(tx, actor, site_id, &parent))
         return tx_refuse(tx, E403045, "Only leaders of a project can create projects in it.");
     if (depth_of(tx, site_id, &parent) >= PROJECT_DEPTH_MOST)
-        return tx_refuse(tx, E400000, "Projects can't be nested deeper than %d.", PROJECT_DEPTH_MOST);
+        return tx_refuse(tx, E400000, "Projects can't be nested deeper than %d.",
+                         PROJECT_DEPTH_MOST);
     *parent_r = parent.id;
     return E_OK;
 }
@@ -305,10 +306,11 @@ static enum err check_update(struct tx *tx, const struct actor *actor, const cha
                              const struct project *old, const struct project_spec *spec)
 {
     if (!leads(tx, actor, site_id, old))
-        return tx_refuse(tx, E403004, "Only the owner, leaders and administrators can change the project.");
+        return tx_refuse(tx, E403004,
+                         "Only the owner, leaders and administrators can change the project.");
     if (spec->id && !luid_equal(spec->id, old->id))
-        return tx_refuse(tx, E404009, "The id in the body, '%.64s', differs from the id in the URI.",
-                         spec->id);
+        return tx_refuse(tx, E404009,
+                         "The id in the body, '%.64s', differs from the id in the URI.", spec->id);
     enum err err = check_texts(tx, spec);
     if (err)
         return err;
@@ -331,8 +333,8 @@ static enum err write_update(struct tx *tx, const struct project *old,
     stmt_text(stmt, 2, name);
     stmt_text(stmt, 3, fold(tx->arena, name));
     stmt_text(stmt, 4, spec->description ? spec->description : old->description);
-    stmt_text(stmt, 5, spec->content_permissions ? spec->content_permissions
-                                                 : old->content_permissions);
+    stmt_text(stmt, 5,
+              spec->content_permissions ? spec->content_permissions : old->content_permissions);
     stmt_text(stmt, 6, owner);
     stmt_text(stmt, 7, parent_id);
     stmt_int(stmt, 8, tx->now);
@@ -374,7 +376,8 @@ enum err project_delete(struct tx *tx, const struct actor *actor, const char *si
     if (!find(tx, site_id, id, &project))
         return unknown_project(tx, id);
     if (!leads(tx, actor, site_id, &project))
-        return tx_refuse(tx, E403004, "Only the owner, leaders and administrators can delete the project.");
+        return tx_refuse(tx, E403004,
+                         "Only the owner, leaders and administrators can delete the project.");
     if (project.is_default)
         return tx_refuse(tx, E403003, "The default project can't be deleted.");
     struct stmt *stmt = db_prepare(

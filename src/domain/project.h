@@ -40,8 +40,7 @@ enum err project_create_default(struct tx *tx, const char *site_id, const char *
 enum err project_get(struct tx *tx, const char *site_id, const char *id, struct project *project_r);
 /* Errors as for create; E403004, E403005 (default project), E404009. */
 enum err project_update(struct tx *tx, const struct actor *actor, const char *site_id,
-                        const char *id, const struct project_spec *spec,
-                        struct project *project_r);
+                        const char *id, const struct project_spec *spec, struct project *project_r);
 /* With all projects in it. E403003 (default project), E403004. */
 enum err project_delete(struct tx *tx, const struct actor *actor, const char *site_id,
                         const char *id);

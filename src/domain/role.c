@@ -11,7 +11,7 @@ static const struct {
     bool publishes, given;
     const char *older;
 } ROWS[] = {
-#define ROLE(id, name, administers, publishes, given, older)                                       \
+#define ROLE(id, name, administers, publishes, given, older) \
     {name, ADMINISTERS_##administers, publishes, given, older},
 #include "tbl/roles.def"
 #undef ROLE

@@ -27,7 +27,7 @@ const struct site_attribute *site_attributes(size_t *count_r)
     return ATTRIBUTES;
 }
 
-#define SITE_COLUMNS                                                                               \
+#define SITE_COLUMNS \
     "id, name, content_url, state, admin_mode, attributes, user_count, project_count, created_at"
 
 static void site_read(struct tx *tx, struct stmt *stmt, struct site *site)
@@ -162,14 +162,16 @@ static enum err check_spec(struct tx *tx, const struct actor *actor, const struc
         return tx_refuse(tx, E400000, "The name of a site can't be longer than %d characters.",
                          SITE_NAME_MOST);
     if (!content_url_valid(spec->content_url) || strlen(spec->content_url) > CONTENT_URL_MOST)
-        return tx_refuse(tx, E409002,
-                         "The contentUrl may hold letters, digits, hyphens and underscores, at most %d.",
-                         CONTENT_URL_MOST);
+        return tx_refuse(
+            tx, E409002,
+            "The contentUrl may hold letters, digits, hyphens and underscores, at most %d.",
+            CONTENT_URL_MOST);
     if (!*spec->content_url && !first)
         return tx_refuse(tx, E409002, "Only the default site has an empty contentUrl.");
     if (spec->admin_mode && strcmp(spec->admin_mode, "ContentAndUsers") != 0 &&
         strcmp(spec->admin_mode, "ContentOnly") != 0)
-        return tx_refuse(tx, E400013, "The adminMode '%.40s' is neither ContentAndUsers nor ContentOnly.",
+        return tx_refuse(tx, E400013,
+                         "The adminMode '%.40s' is neither ContentAndUsers nor ContentOnly.",
                          spec->admin_mode);
     bool quota = given(spec, "userQuota");
     if (quota && spec->admin_mode && strcmp(spec->admin_mode, "ContentOnly") == 0)
@@ -296,7 +298,7 @@ enum err site_get_by_content_url(struct tx *tx, const char *content_url, struct 
     return tx_refuse(tx, E404000, "Site '%.150s' could not be found.", content_url);
 }
 
-#define VISIBLE_TO                                                                                 \
+#define VISIBLE_TO \
     " FROM site WHERE ?1 = 1 OR id IN (SELECT site_id FROM site_user WHERE account_id = ?2)"
 
 static enum err count_visible(struct tx *tx, const struct actor *actor, int64_t *total_r)
@@ -319,8 +321,8 @@ enum err site_list(struct tx *tx, const struct actor *actor, const struct list_r
         err = list_check_page(tx, list, *total_r);
     if (err)
         return err;
-    struct stmt *stmt = db_prepare(tx->db, "SELECT " SITE_COLUMNS VISIBLE_TO
-                                           " ORDER BY serial LIMIT ?3 OFFSET ?4");
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT " SITE_COLUMNS VISIBLE_TO " ORDER BY serial LIMIT ?3 OFFSET ?4");
     enum db_result got;
     *sites_r = arena_alloc(tx->arena, (size_t)list->page_size * sizeof **sites_r);
     *count_r = 0;

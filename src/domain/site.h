@@ -14,7 +14,15 @@ struct tx;
 
 enum { SITE_NAME_MOST = 128, CONTENT_URL_MOST = 128, SITE_TEXT_MOST = 4000 };
 
-enum site_kind { SITE_BOOL, SITE_NUMBER, SITE_COUNT, SITE_LIMIT, SITE_QUOTA, SITE_CAPACITY, SITE_TEXT };
+enum site_kind {
+    SITE_BOOL,
+    SITE_NUMBER,
+    SITE_COUNT,
+    SITE_LIMIT,
+    SITE_QUOTA,
+    SITE_CAPACITY,
+    SITE_TEXT
+};
 
 struct site_attribute {
     const char *name;
@@ -35,16 +43,17 @@ struct site_setting {
 };
 
 struct site_spec {
-    const char *id;          /* seeding only; NULL: a new one */
+    const char *id; /* seeding only; NULL: a new one */
     const char *name, *content_url;
-    const char *admin_mode;  /* NULL: ContentAndUsers */
+    const char *admin_mode; /* NULL: ContentAndUsers */
     const struct site_setting *settings;
     size_t setting_count;
 };
 
 /* The value of a setting, its default where none was set, NULL where there is
  * neither. In tx->arena. */
-const char *site_setting(struct tx *tx, const struct site *site, const struct site_attribute *which);
+const char *site_setting(struct tx *tx, const struct site *site,
+                         const struct site_attribute *which);
 
 /* A new site with the project Default and its creator as administrator (actor
  * NULL: the first site, without either). Errors: E400000, E400013, E403004,

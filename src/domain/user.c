@@ -11,8 +11,8 @@
 #include "domain/actor.h"
 #include "store/tx.h"
 
-#define USER_COLUMNS                                                                               \
-    "u.id, u.site_id, u.account_id, u.name, a.domain, u.full_name, u.email, u.auth_setting, "      \
+#define USER_COLUMNS                                                                          \
+    "u.id, u.site_id, u.account_id, u.name, a.domain, u.full_name, u.email, u.auth_setting, " \
     "u.external_auth_user_id, u.site_role, u.last_login_at, a.server_admin"
 #define USER_FROM " FROM site_user u JOIN account a ON a.id = u.account_id "
 
@@ -39,8 +39,8 @@ static void user_read(struct tx *tx, struct stmt *stmt, struct user *user)
         .email = tx_text(tx, stmt, 6),
         .auth_setting = tx_text(tx, stmt, 7),
         .external_auth_user_id = tx_text(tx, stmt, 8),
-        .role = stmt_get_int(stmt, 11) ? ROLE_SERVER_ADMINISTRATOR
-                                       : role_parse(stmt_get_text(stmt, 9)),
+        .role =
+            stmt_get_int(stmt, 11) ? ROLE_SERVER_ADMINISTRATOR : role_parse(stmt_get_text(stmt, 9)),
         .last_login_at = stmt_get_int(stmt, 10),
     };
 }
@@ -154,17 +154,18 @@ bool account_find(struct tx *tx, const char *name, struct account *account_r)
     name = bare_name(name, &known);
     if (!known)
         return false;
-    struct stmt *stmt = db_prepare(tx->db, "SELECT id, name, password_hash, server_admin FROM account "
-                                           "WHERE domain = 'local' AND name_key = ?1");
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT id, name, password_hash, server_admin FROM account "
+                           "WHERE domain = 'local' AND name_key = ?1");
     stmt_text(stmt, 1, fold(tx->arena, name));
     return read_account(tx, stmt, account_r);
 }
 
 bool account_of_user(struct tx *tx, const char *user_id, struct account *account_r)
 {
-    struct stmt *stmt = db_prepare(
-        tx->db, "SELECT a.id, a.name, a.password_hash, a.server_admin FROM account a "
-                "JOIN site_user u ON u.account_id = a.id WHERE u.id = ?1");
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT a.id, a.name, a.password_hash, a.server_admin FROM account a "
+                           "JOIN site_user u ON u.account_id = a.id WHERE u.id = ?1");
     stmt_text(stmt, 1, user_id);
     return read_account(tx, stmt, account_r);
 }
@@ -174,10 +175,10 @@ static enum err account_make(struct tx *tx, const struct user_spec *spec, const 
 {
     char id[LUID_ROOM];
     luid_random(id);
-    struct stmt *stmt = db_prepare(
-        tx->db, "INSERT INTO account (id, name, name_key, domain, full_name, email, "
-                "password_hash, server_admin, created_at, updated_at) "
-                "VALUES (?1, ?2, ?3, 'local', ?4, ?5, ?6, ?7, ?8, ?8)");
+    struct stmt *stmt =
+        db_prepare(tx->db, "INSERT INTO account (id, name, name_key, domain, full_name, email, "
+                           "password_hash, server_admin, created_at, updated_at) "
+                           "VALUES (?1, ?2, ?3, 'local', ?4, ?5, ?6, ?7, ?8, ?8)");
     stmt_text(stmt, 1, id);
     stmt_text(stmt, 2, name);
     stmt_text(stmt, 3, fold(tx->arena, name));
@@ -237,8 +238,10 @@ static enum err check_spec(struct tx *tx, const struct actor *actor, const struc
     if (!*bare_name(spec->name, &known))
         return tx_refuse(tx, E400000, "The user needs a name.");
     if (!known)
-        return tx_refuse(tx, E404002, "User '%.100s' could not be found: the server has no "
-                                      "directory of that domain.", spec->name);
+        return tx_refuse(tx, E404002,
+                         "User '%.100s' could not be found: the server has no "
+                         "directory of that domain.",
+                         spec->name);
     return E_OK;
 }
 

@@ -17,15 +17,15 @@ enum { USER_NAME_MOST = 255 };
 
 struct user {
     const char *id, *site_id, *account_id, *name, *domain;
-    const char *full_name, *email;      /* NULL: none */
-    const char *auth_setting;           /* NULL: ServerDefault */
-    const char *external_auth_user_id;  /* NULL: none */
+    const char *full_name, *email;     /* NULL: none */
+    const char *auth_setting;          /* NULL: ServerDefault */
+    const char *external_auth_user_id; /* NULL: none */
     enum site_role role;
     int64_t last_login_at; /* 0: never */
 };
 
 struct user_spec {
-    const char *id;   /* seeding only; NULL: a new one */
+    const char *id; /* seeding only; NULL: a new one */
     const char *name, *site_role;
     const char *auth_setting, *email, *full_name; /* NULL: unset */
     const char *password_hash;                    /* seeding only */

@@ -74,7 +74,8 @@ static enum err read_projects(struct call *call, const struct el *el, struct app
         return tx_refuse(&call->tx, E400000,
                          "projectIds can be used from version 3.23 of the API on; use projectId.");
     if (count > APP_PROJECTS_MOST)
-        return tx_refuse(&call->tx, E400143, "A connected app can't be bound to more than %d projects.",
+        return tx_refuse(&call->tx, E400143,
+                         "A connected app can't be bound to more than %d projects.",
                          APP_PROJECTS_MOST);
     spec->projects_given = list || single;
     spec->project_ids = arena_alloc(call->tx.arena, (count + 1) * sizeof *spec->project_ids);
@@ -137,10 +138,10 @@ const struct handler rest_app_list = {app_list_call, STARTS_READING};
 static enum err app_get_call(struct call *call)
 {
     struct app app;
-    enum err err =
-        app_get(&call->tx, call->session->site_id, call_param(call, "client-id"), &app);
+    enum err err = app_get(&call->tx, call->session->site_id, call_param(call, "client-id"), &app);
     if (!err)
-        write_app(call, doc_item(doc_child(call->out, "connectedApplications"), "connectedApplication"),
+        write_app(call,
+                  doc_item(doc_child(call->out, "connectedApplications"), "connectedApplication"),
                   &app);
     return err;
 }

@@ -279,8 +279,9 @@ static enum err pat_check(struct call *call, struct sign_in *in)
     if (!in->site_found)
         return refuse(call, "site", "the content URL of a site", "a content URL that names none");
     if (in->impersonate && call->version < VERSION(3, 11))
-        return tx_refuse(&call->tx, E400000, "Impersonation by a personal access token can be "
-                                             "used from version 3.11 of the API on.");
+        return tx_refuse(&call->tx, E400000,
+                         "Impersonation by a personal access token can be "
+                         "used from version 3.11 of the API on.");
     return call_next(call, LANE_WRITE, pat_commit);
 }
 
@@ -338,8 +339,9 @@ const struct handler rest_auth_sign_out = {sign_out, STARTS_WRITING};
 
 static enum err switch_refused(struct call *call)
 {
-    return tx_refuse(&call->tx, E401003, "The site can't be switched to: it does not exist or is "
-                                         "not available to the user.");
+    return tx_refuse(&call->tx, E401003,
+                     "The site can't be switched to: it does not exist or is "
+                     "not available to the user.");
 }
 
 static enum err switch_site(struct call *call)

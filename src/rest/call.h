@@ -33,24 +33,24 @@ struct call {
     const struct method *method;
     const char *params[PARAMS_MOST];
     struct query query;
-    int version;            /* VERSION() of the URI */
+    int version; /* VERSION() of the URI */
     const char *version_text;
-    bool json;              /* the answer's form */
-    const struct el *in;    /* root of the request document; NULL where there is none */
-    struct el *out;         /* root of the answer */
-    int status;             /* of success; from the row, a handler may change it */
-    struct caller *caller;  /* NULL where nobody is signed in */
+    bool json;                     /* the answer's form */
+    const struct el *in;           /* root of the request document; NULL where there is none */
+    struct el *out;                /* root of the answer */
+    int status;                    /* of success; from the row, a handler may change it */
+    struct caller *caller;         /* NULL where nobody is signed in */
     const struct session *session; /* of the caller */
     const struct actor *actor;
     enum err (*step)(struct call *call); /* what runs now */
     enum err (*next)(struct call *call); /* set by call_next */
     enum lane next_lane;
-    void *state;            /* a handler's own, from step to step */
-    enum err err;           /* how it ended */
-    struct event event;     /* about this call, for the record */
-    bool record_it;         /* a sign-in or sign-out: recorded also when it went well */
+    void *state;        /* a handler's own, from step to step */
+    enum err err;       /* how it ended */
+    struct event event; /* about this call, for the record */
+    bool record_it;     /* a sign-in or sign-out: recorded also when it went well */
     bool recorded;
-    const char *answer;     /* a body made by the handler itself, instead of out */
+    const char *answer; /* a body made by the handler itself, instead of out */
     const char *answer_type;
 };
 

@@ -147,8 +147,8 @@ static void record(struct call *call, bool ride_follows)
     e->request_id = http_id(call->http);
     e->peer = http_peer(call->http);
     if (call->method)
-        e->method = arena_printf(call->tx.arena, "%s %s", call->method->row->verb,
-                                 call->method->row->path);
+        e->method =
+            arena_printf(call->tx.arena, "%s %s", call->method->row->verb, call->method->row->path);
     if (call->session) {
         e->site_id = call->session->site_id;
         e->site_content_url = call->actor->site_content_url;
@@ -176,8 +176,8 @@ static void log_refusal(struct call *call)
               LOG_S("request", e->request_id), LOG_S("peer", e->peer), LOG_S("method", e->method),
               LOG_S("client_id", e->client_id), LOG_S("secret_id", e->secret_id),
               LOG_S("subject", e->subject), LOG_S("check", e->check),
-              LOG_S("expected", e->expected), LOG_S("found", e->found),
-              LOG_I("code", e->wire_code), LOG_I("fine", e->fine_code));
+              LOG_S("expected", e->expected), LOG_S("found", e->found), LOG_I("code", e->wire_code),
+              LOG_I("fine", e->fine_code));
 }
 
 void call_reply(struct call *call)
@@ -188,8 +188,7 @@ void call_reply(struct call *call)
     if (call->err)
         send_error(call);
     else if (call->answer)
-        http_reply(call->http, call->status, call->answer_type, call->answer,
-                   strlen(call->answer));
+        http_reply(call->http, call->status, call->answer_type, call->answer, strlen(call->answer));
     else if (call->status == 204)
         http_reply(call->http, 204, NULL, NULL, 0);
     else
@@ -307,11 +306,10 @@ static enum err read_body(struct call *call)
     const char *body = http_body(call->http, &len);
     if (len == 0 || strcmp(call->method->row->request, "none") == 0)
         return E_OK;
-    enum err err = body_is_json(call, body, len)
-                       ? json_read(call->tx.arena, body, len, &doc_limits_default, &root,
-                                   &call->tx.fault)
-                       : xml_read(call->tx.arena, body, len, &doc_limits_default, &root,
-                                  &call->tx.fault);
+    enum err err =
+        body_is_json(call, body, len)
+            ? json_read(call->tx.arena, body, len, &doc_limits_default, &root, &call->tx.fault)
+            : xml_read(call->tx.arena, body, len, &doc_limits_default, &root, &call->tx.fault);
     if (!err)
         call->in = root;
     return err;

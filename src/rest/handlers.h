@@ -6,8 +6,8 @@
 
 #include "rest/method.h"
 
-#define METHOD(category, name, verb, path, scopes, since, retired, allowed_to, success, request,   \
-               response, errors, function)                                                         \
+#define METHOD(category, name, verb, path, scopes, since, retired, allowed_to, success, request, \
+               response, errors, function)                                                       \
     extern const struct handler rest_##function;
 #include "tbl/methods.def"
 #undef METHOD

@@ -11,8 +11,8 @@
 const struct handler rest_NONE = {NULL, STARTS_READING};
 
 static const struct handler *const HANDLERS[] = {
-#define METHOD(category, name, verb, path, scopes, since, retired, allowed_to, success, request,   \
-               response, errors, function)                                                         \
+#define METHOD(category, name, verb, path, scopes, since, retired, allowed_to, success, request, \
+               response, errors, function)                                                       \
     &rest_##function,
 #include "tbl/methods.def"
 #undef METHOD
@@ -116,7 +116,8 @@ static void plant(struct node *node, struct method *m)
         }
         free(segments[i]);
     }
-    node->methods = must(realloc(node->methods, (node->method_count + 1) * sizeof(struct method *)));
+    node->methods =
+        must(realloc(node->methods, (node->method_count + 1) * sizeof(struct method *)));
     node->methods[node->method_count++] = m;
 }
 
@@ -220,8 +221,12 @@ static bool walk(struct search *s, const struct node *node, size_t depth, size_t
 void router_find(const struct router *router, const char *verb, const char *const *segments,
                  size_t count, const struct query *query, int version, struct route *route_r)
 {
-    struct search search = {.verb = verb, .segments = segments, .count = count, .query = query,
-                            .version = version, .route = route_r};
+    struct search search = {.verb = verb,
+                            .segments = segments,
+                            .count = count,
+                            .query = query,
+                            .version = version,
+                            .route = route_r};
     *route_r = (struct route){0};
     walk(&search, &router->root, 0, 0);
 }

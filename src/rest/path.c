@@ -45,8 +45,7 @@ bool query_parse(struct arena *arena, const char *raw, struct query *query_r)
             if (query_r->count == QUERY_PAIRS)
                 return false;
             const char *name = decoded(arena, raw, name_len, true);
-            const char *value =
-                equals ? decoded(arena, equals + 1, len - name_len - 1, true) : "";
+            const char *value = equals ? decoded(arena, equals + 1, len - name_len - 1, true) : "";
             if (!name || !value)
                 return false;
             query_r->pairs[query_r->count].name = name;

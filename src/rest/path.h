@@ -35,7 +35,7 @@ int version_parse(const char *text);
 /* True for a version this server speaks: 2.0 to 2.8 and 3.0 to the newest. */
 bool version_known(int version);
 
-#define VERSION(major, minor) ((major) * 100 + (minor))
+#define VERSION(major, minor) ((major)*100 + (minor))
 /* The newest version that a release of Tableau Server has, told by Server Info. */
 #define VERSION_NEWEST "3.29"
 /* The newest that was seen in the field; requests for it are served alike. */

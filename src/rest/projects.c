@@ -36,8 +36,9 @@ static enum err read_project(struct call *call, struct project_spec *spec)
     };
     if (spec->content_permissions && call->version < VERSION(3, 8) &&
         strcmp(spec->content_permissions, "LockedToProjectWithoutNested") == 0)
-        return tx_refuse(&call->tx, E400008,
-                         "LockedToProjectWithoutNested can be used from version 3.8 of the API on.");
+        return tx_refuse(
+            &call->tx, E400008,
+            "LockedToProjectWithoutNested can be used from version 3.8 of the API on.");
     return E_OK;
 }
 

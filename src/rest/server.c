@@ -27,8 +27,8 @@ static enum err session_current(struct call *call)
     struct user user;
     struct el *session = doc_child(call->out, "session");
     struct el *site = doc_child(session, "site");
-    enum err err = user_get(&call->tx, call->actor, call->session->site_id,
-                            call->session->user_id, &user);
+    enum err err =
+        user_get(&call->tx, call->actor, call->session->site_id, call->session->user_id, &user);
     if (err)
         return err;
     doc_attr(site, "id", call->actor->site_id);

@@ -15,8 +15,10 @@ void write_user(struct el *el, const struct user *user, enum user_parts parts)
     doc_attr(el, "fullName", user->full_name ? user->full_name : whole ? user->name : NULL);
     doc_attr(el, "email", user->email);
     doc_attr(el, "siteRole", role_name(user->role));
-    doc_attr(el, "authSetting", user->auth_setting ? user->auth_setting
-                                                   : whole ? "ServerDefault" : NULL);
+    doc_attr(el, "authSetting",
+             user->auth_setting ? user->auth_setting
+             : whole            ? "ServerDefault"
+                                : NULL);
     if (user->last_login_at)
         doc_attr_time(el, "lastLogin", user->last_login_at);
     doc_attr(el, "externalAuthUserId",

@@ -10,8 +10,8 @@ enum err {
 };
 
 struct error_row {
-    enum err err;     /* the six-digit code of the REST API */
-    int status;       /* HTTP status */
+    enum err err;        /* the six-digit code of the REST API */
+    int status;          /* HTTP status */
     const char *summary; /* of the status class, as the wire says it */
     const char *meaning; /* ours, for documentation and `easel explain` */
 };

@@ -5,11 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
-
 static const struct method_row ROWS[] = {
-#define METHOD(category, name, verb, path, scopes, since, retired, allowed_to, success, request,   \
-               response, errors, handler)                                                          \
-    {category, name,    verb,    path,     scopes, since,  retired,                                \
+#define METHOD(category, name, verb, path, scopes, since, retired, allowed_to, success, request, \
+               response, errors, handler)                                                        \
+    {category,   name,    verb,    path,     scopes, since,   retired,                           \
      allowed_to, success, request, response, errors, #handler},
 #include "tbl/methods.def"
 #undef METHOD

@@ -12,7 +12,7 @@
 #include "trust/seal.h"
 #include "trust/session.h"
 
-#define APP_COLUMNS                                                                                \
+#define APP_COLUMNS \
     "client_id, site_id, name, enabled, domain_safelist, unrestricted_embedding, created_at"
 
 static void app_read(struct tx *tx, struct stmt *stmt, struct app *app)
@@ -140,10 +140,12 @@ static enum err check_spec(struct tx *tx, const struct app_spec *spec)
     if (spec->name && !*spec->name)
         return tx_refuse(tx, E400000, "The name of a connected app can't be empty.");
     if (spec->name && utf8_count(spec->name) > APP_NAME_MOST)
-        return tx_refuse(tx, E400143, "The name of a connected app can't be longer than %d characters.",
+        return tx_refuse(tx, E400143,
+                         "The name of a connected app can't be longer than %d characters.",
                          APP_NAME_MOST);
     if (spec->domain_safelist && strlen(spec->domain_safelist) > SAFELIST_MOST)
-        return tx_refuse(tx, E400143, "The domainSafelist can't be longer than %d bytes.", SAFELIST_MOST);
+        return tx_refuse(tx, E400143, "The domainSafelist can't be longer than %d bytes.",
+                         SAFELIST_MOST);
     if (spec->domain_safelist && !safelist_valid(spec->domain_safelist, &bad, &bad_len))
         return tx_refuse(tx, E400143,
                          "The domainSafelist holds '%.*s', which is not [scheme://]host[:port].",
@@ -231,9 +233,9 @@ enum err app_update(struct tx *tx, const char *site_id, const char *client_id,
         err = check_spec(tx, spec);
     if (err)
         return err;
-    struct stmt *stmt =
-        db_prepare(tx->db, "UPDATE connected_app SET name = ?2, enabled = ?3, domain_safelist = ?4, "
-                           "unrestricted_embedding = ?5, updated_at = ?6 WHERE client_id = ?1");
+    struct stmt *stmt = db_prepare(
+        tx->db, "UPDATE connected_app SET name = ?2, enabled = ?3, domain_safelist = ?4, "
+                "unrestricted_embedding = ?5, updated_at = ?6 WHERE client_id = ?1");
     stmt_text(stmt, 1, app.client_id);
     stmt_text(stmt, 2, spec->name ? spec->name : app.name);
     stmt_int(stmt, 3, spec->enabled == FLAG_UNSET ? app.enabled : spec->enabled == FLAG_TRUE);
@@ -369,8 +371,9 @@ enum err app_secret_get(struct tx *tx, const struct keyring *keyring, const char
         *secret_r = app.secrets[i];
         secret_r->value = app_secret_value(tx, keyring, app.client_id, id);
         if (!secret_r->value)
-            return tx_refuse(tx, E400143, "The secret can't be opened: its key is missing. See "
-                                          "the server's key file.");
+            return tx_refuse(tx, E400143,
+                             "The secret can't be opened: its key is missing. See "
+                             "the server's key file.");
         return E_OK;
     }
     return unknown_secret(tx, secret_id);
@@ -387,8 +390,8 @@ enum err app_secret_delete(struct tx *tx, const char *site_id, const char *clien
     if (!luid_valid(secret_id))
         return unknown_secret(tx, secret_id);
     luid_normalize(secret_id, id);
-    struct stmt *stmt = db_prepare(
-        tx->db, "DELETE FROM connected_app_secret WHERE id = ?1 AND client_id = ?2");
+    struct stmt *stmt =
+        db_prepare(tx->db, "DELETE FROM connected_app_secret WHERE id = ?1 AND client_id = ?2");
     stmt_text(stmt, 1, id);
     stmt_text(stmt, 2, app.client_id);
     if (stmt_step(stmt) != DB_DONE)

@@ -75,13 +75,11 @@ static bool check_issuer(struct checking *c)
         c->out->site_id = c->app.site_id;
         return pass(c, TRUST_ISSUER, c->app.name);
     }
-    return refuse(c, TRUST_ISSUER,
-                  arena_printf(tx->arena, "client id of a connected app of site '%.100s'",
-                               r->content_url),
-                  known ? arena_printf(tx->arena, "'%.100s', an app of another site",
-                                       c->out->client_id)
-                        : arena_printf(tx->arena, "'%.100s', which names no app",
-                                       c->out->client_id));
+    return refuse(
+        c, TRUST_ISSUER,
+        arena_printf(tx->arena, "client id of a connected app of site '%.100s'", r->content_url),
+        known ? arena_printf(tx->arena, "'%.100s', an app of another site", c->out->client_id)
+              : arena_printf(tx->arena, "'%.100s', which names no app", c->out->client_id));
 }
 
 static bool check_enabled(struct checking *c)
@@ -137,9 +135,9 @@ static bool check_claims(struct checking *c)
     struct ordered_trail ordered = {{passed_in_order}, c};
     bool explain = c->trail != NULL;
     bool replay = explain && replayed(c);
-    struct verdict v = jwt_verify(tx->arena, &c->out->jwt, c->secret, strlen(c->secret),
-                                  c->request->policy, tx->now,
-                                  explain && !replay ? &ordered.base : NULL);
+    struct verdict v =
+        jwt_verify(tx->arena, &c->out->jwt, c->secret, strlen(c->secret), c->request->policy,
+                   tx->now, explain && !replay ? &ordered.base : NULL);
     if (v.failed && v.failed < TRUST_REPLAY) {
         c->out->verdict = v;
         return false;
@@ -172,9 +170,9 @@ static bool check_site(struct checking *c)
 {
     if (c->request->site_id)
         return pass(c, TRUST_SITE, c->request->content_url);
-    return refuse(c, TRUST_SITE, "the content URL of a site",
-                  arena_printf(c->tx->arena, "'%.100s', which names no site",
-                               c->request->content_url));
+    return refuse(
+        c, TRUST_SITE, "the content URL of a site",
+        arena_printf(c->tx->arena, "'%.100s', which names no site", c->request->content_url));
 }
 
 void direct_check(struct tx *tx, const struct direct_request *request, struct trail *trail,
@@ -213,8 +211,8 @@ enum err direct_admit(struct tx *tx, const struct jwt_policy *policy,
         return E_OK;
     if (failed)
         return tx_broken(tx);
-    outcome->verdict = (struct verdict){TRUST_REPLAY, "a jti not used before",
-                                        arena_printf(tx->arena, "'%.100s', used before",
-                                                     outcome->jwt.jti)};
+    outcome->verdict =
+        (struct verdict){TRUST_REPLAY, "a jti not used before",
+                         arena_printf(tx->arena, "'%.100s', used before", outcome->jwt.jti)};
     return tx_refuse(tx, E401001, "Error signing in to Tableau Server");
 }

@@ -15,7 +15,7 @@ struct tx;
 struct keyring;
 
 struct trust_user {
-    const char *id;   /* site_user */
+    const char *id; /* site_user */
     const char *name;
     const char *site_role;
 };

@@ -4,9 +4,9 @@
 #include "store/tx.h"
 #include "trust/record.h"
 
-#define EVENT_COLUMNS                                                                              \
-    "id, at, kind, outcome, request_id, peer, site_id, site_content_url, client_id, secret_id, "   \
-    "subject, user_id, method, check_name, wire_code, fine_code, expected, found, "                \
+#define EVENT_COLUMNS                                                                            \
+    "id, at, kind, outcome, request_id, peer, site_id, site_content_url, client_id, secret_id, " \
+    "subject, user_id, method, check_name, wire_code, fine_code, expected, found, "              \
     "scopes_granted, scopes_needed"
 
 static const char *const EVENTS_SQL[2][2] = {
@@ -80,8 +80,8 @@ bool observed_apps(struct tx *tx, int64_t since, struct observed_app **apps_r, s
                 memcpy(more, *apps_r, *count_r * sizeof *more);
             *apps_r = more;
         }
-        (*apps_r)[(*count_r)++] = (struct observed_app){
-            tx_text(tx, stmt, 0), tx_text(tx, stmt, 1), tx_text(tx, stmt, 2)};
+        (*apps_r)[(*count_r)++] =
+            (struct observed_app){tx_text(tx, stmt, 0), tx_text(tx, stmt, 1), tx_text(tx, stmt, 2)};
     }
     return got == DB_DONE;
 }

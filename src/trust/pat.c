@@ -35,8 +35,8 @@ enum err pat_create(struct tx *tx, const char *user_id, const char *name, const 
     case DB_DONE:
         return E_OK;
     case DB_CONFLICT:
-        return tx_refuse(tx, E409000, "The user has a personal access token named '%.100s' already.",
-                         name);
+        return tx_refuse(tx, E409000,
+                         "The user has a personal access token named '%.100s' already.", name);
     default:
         return tx_broken(tx);
     }

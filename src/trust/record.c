@@ -12,18 +12,19 @@
 
 enum {
     QUEUE_MOST = 8192,
-    TEXT_MOST = 2000,      /* bytes of one text of an event */
-    CALLS_MOST = 20000,    /* app and method pairs held between flushes */
+    TEXT_MOST = 2000,   /* bytes of one text of an event */
+    CALLS_MOST = 20000, /* app and method pairs held between flushes */
     FLUSH_EVERY_MS = 1000,
-    TRIM_EVERY = 512,      /* events between two trims of the table */
+    TRIM_EVERY = 512, /* events between two trims of the table */
     HOUR_MS = 3600000
 };
 
 /* The texts of an event, so that copying and binding are one loop each. */
-#define EVENT_TEXTS(X)                                                                             \
-    X(kind) X(outcome) X(request_id) X(peer) X(site_id) X(site_content_url) X(client_id)           \
-    X(secret_id) X(subject) X(user_id) X(method) X(check) X(expected) X(found)                     \
-    X(scopes_granted) X(scopes_needed)
+#define EVENT_TEXTS(X)                                                                        \
+    X(kind)                                                                                   \
+    X(outcome) X(request_id) X(peer) X(site_id) X(site_content_url) X(client_id) X(secret_id) \
+        X(subject) X(user_id) X(method) X(check) X(expected) X(found) X(scopes_granted)       \
+            X(scopes_needed)
 
 struct waiting {
     struct waiting *next;

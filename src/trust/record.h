@@ -38,8 +38,8 @@ struct buf;
 void event_json(struct buf *out, const struct event *event);
 
 struct recorder_config {
-    int64_t keep;               /* events kept in the repository */
-    int64_t observed_keep_ms;   /* how long counts of calls are kept */
+    int64_t keep;                /* events kept in the repository */
+    int64_t observed_keep_ms;    /* how long counts of calls are kept */
     void (*wake)(void *context); /* asks for a ride; may be NULL */
     void *context;
 };

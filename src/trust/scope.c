@@ -158,7 +158,8 @@ static size_t best(const struct scopes *s, const struct scope_set *called,
         size_t extra = count_and(&s->admits[i], called, true);
         if (gain == 0)
             continue;
-        if (pick == SCOPES_MOST || extra < pick_extra || (extra == pick_extra && gain > pick_gain)) {
+        if (pick == SCOPES_MOST || extra < pick_extra ||
+            (extra == pick_extra && gain > pick_gain)) {
             pick = i;
             pick_extra = extra;
             pick_gain = gain;

@@ -81,7 +81,8 @@ struct keyring *keyring_parse(const char *text, char *why, size_t why_size)
     for (text += strspn(text, SPACE); *text; text += strspn(text, SPACE)) {
         size_t len = strcspn(text, SPACE);
         if (ring->count == KEYS_MOST || !key_parse(&ring->keys[ring->count], text, len)) {
-            snprintf(why, why_size, "key %zu is not base64 of %d bytes", ring->count + 1, KEY_BYTES);
+            snprintf(why, why_size, "key %zu is not base64 of %d bytes", ring->count + 1,
+                     KEY_BYTES);
             keyring_free(&ring);
             return NULL;
         }

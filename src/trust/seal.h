@@ -39,6 +39,7 @@ bool keyring_current(const struct keyring *keyring, const char *sealed);
 char *seal(const struct keyring *keyring, struct arena *arena, const char *id, const char *secret);
 /* The secret, in memory of the arena that is wiped when it ends; NULL where no
  * key fits or the text was tampered with. */
-char *unseal(const struct keyring *keyring, struct arena *arena, const char *id, const char *sealed);
+char *unseal(const struct keyring *keyring, struct arena *arena, const char *id,
+             const char *sealed);
 
 #endif

@@ -53,10 +53,10 @@ enum err session_open(struct tx *tx, const struct session *about, const char **t
 
 bool session_find(struct tx *tx, const char *token_hash, struct session *session_r)
 {
-    struct stmt *stmt = db_prepare(
-        tx->db, "SELECT id, site_id, site_user_id, via, client_id, secret_id, pat_id, "
-                "impersonator_id, scopes, created_at, expires_at FROM session "
-                "WHERE token_hash = ?1 AND expires_at > ?2");
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT id, site_id, site_user_id, via, client_id, secret_id, pat_id, "
+                           "impersonator_id, scopes, created_at, expires_at FROM session "
+                           "WHERE token_hash = ?1 AND expires_at > ?2");
     stmt_text(stmt, 1, token_hash);
     stmt_int(stmt, 2, tx->now);
     bool found = stmt_step(stmt) == DB_ROW;

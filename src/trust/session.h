@@ -18,7 +18,7 @@ struct tx;
 struct session {
     const char *id; /* LUID */
     const char *site_id, *user_id;
-    const char *via;                  /* "jwt", "password" or "pat" */
+    const char *via;                   /* "jwt", "password" or "pat" */
     const char *client_id, *secret_id; /* of a JWT; else NULL */
     const char *pat_id;                /* of a personal access token; else NULL */
     const char *impersonator_id;       /* user who acts as user_id; else NULL */
@@ -35,7 +35,13 @@ bool session_find(struct tx *tx, const char *token_hash, struct session *session
 /* Digest of a token as session_find wants it (65 bytes). */
 void session_token_hash(const char *token, char *out);
 
-enum sessions_of { SESSION_ITSELF, SESSIONS_OF_APP, SESSIONS_OF_SECRET, SESSIONS_OF_PAT, SESSIONS_OF_USER };
+enum sessions_of {
+    SESSION_ITSELF,
+    SESSIONS_OF_APP,
+    SESSIONS_OF_SECRET,
+    SESSIONS_OF_PAT,
+    SESSIONS_OF_USER
+};
 /* Ends the sessions of one thing, by its id. None is no error. */
 enum err sessions_end(struct tx *tx, enum sessions_of what, const char *id);
 /* Ends one by its id; *found_r false where there was none. */
@@ -44,7 +50,8 @@ enum err session_end(struct tx *tx, const char *id, bool *found_r);
 /* A jti is used once for an issuer: true where this is the first use before
  * `expires_at`. One atomic step, also between nodes. *failed_r: the repository
  * failed (then false). */
-bool jti_use(struct tx *tx, const char *issuer, const char *jti, int64_t expires_at, bool *failed_r);
+bool jti_use(struct tx *tx, const char *issuer, const char *jti, int64_t expires_at,
+             bool *failed_r);
 /* Looks without using. */
 bool jti_used(struct tx *tx, const char *issuer, const char *jti);
 

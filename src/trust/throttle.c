@@ -75,8 +75,7 @@ static bool aged(void *context, const char *key, void *value)
 /* Makes room: windows that have passed, then, under a flood, the older half. */
 static void make_room(struct throttle *throttle, int64_t now)
 {
-    for (int64_t keep = throttle->window_ms;
-         map_count(throttle->pairs) >= PAIRS_MOST; keep /= 2) {
+    for (int64_t keep = throttle->window_ms; map_count(throttle->pairs) >= PAIRS_MOST; keep /= 2) {
         map_sift(throttle->pairs, aged, &(struct ageing){now - keep});
         if (keep == 0)
             break;

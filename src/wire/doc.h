@@ -49,9 +49,11 @@ struct el *doc_item(struct el *parent, const char *name);  /* may repeat */
 /* Attributes; a NULL value adds nothing. */
 void doc_attr(struct el *el, const char *name, const char *value);
 void doc_attr_bool(struct el *el, const char *name, bool value);
-void doc_attr_count(struct el *el, const char *name, int64_t value);  /* xs:integer family: JSON string */
-void doc_attr_number(struct el *el, const char *name, int64_t value); /* xs:int, xs:long: JSON number */
-void doc_attr_time(struct el *el, const char *name, int64_t at);      /* 2021-08-10T18:46:30Z */
+void doc_attr_count(struct el *el, const char *name,
+                    int64_t value); /* xs:integer family: JSON string */
+void doc_attr_number(struct el *el, const char *name,
+                     int64_t value);                             /* xs:int, xs:long: JSON number */
+void doc_attr_time(struct el *el, const char *name, int64_t at); /* 2021-08-10T18:46:30Z */
 /* Children that hold text alone; a NULL value adds nothing. */
 struct el *doc_text(struct el *parent, const char *name, const char *value);
 void doc_text_bool(struct el *parent, const char *name, bool value);
@@ -60,8 +62,8 @@ struct el *doc_item_text(struct el *parent, const char *name, const char *value)
 void doc_set_text(struct el *el, const char *value);
 
 /* ---- reading. All accept el == NULL and then find nothing. */
-const struct el *doc_find(const struct el *el, const char *child);      /* first child of that name */
-const struct el *doc_next(const struct el *el);                         /* next sibling of the same name */
+const struct el *doc_find(const struct el *el, const char *child); /* first child of that name */
+const struct el *doc_next(const struct el *el); /* next sibling of the same name */
 /* The attribute, else the text of the first child of that name: "" for a child
  * with nothing in it, NULL for one that is not text, and where there is neither. */
 const char *doc_get(const struct el *el, const char *name);
@@ -85,8 +87,8 @@ size_t doc_values(const struct el *el, const char *name, struct arena *arena,
  * Errors: E400000 with a detail that says what and where, never echoing more
  * than 40 bytes of input, and no values at all. *root_r is set on E_OK alone. */
 struct doc_limits {
-    size_t depth;    /* elements within elements; 64 */
-    size_t nodes;    /* elements and attributes in all; 100000 */
+    size_t depth; /* elements within elements; 64 */
+    size_t nodes; /* elements and attributes in all; 100000 */
 };
 extern const struct doc_limits doc_limits_default;
 

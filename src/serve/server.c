@@ -1,5 +1,5 @@
 /* server.c: see server.h. */
-#include "server.h"
+#include "serve/server.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -23,7 +23,7 @@
 #include "domain/user.h"
 #include "http/http.h"
 #include "rest/rest.h"
-#include "seed.h"
+#include "serve/seed.h"
 #include "store/lane.h"
 #include "store/tx.h"
 #include "tbl/settings.h"
@@ -47,9 +47,9 @@ struct server {
     struct rest *rest;
     struct http_server *http;
     char address[300];
-    int64_t swept_at;            /* the writer's alone */
-    struct lane_job record_job;  /* asks for a ride */
-    int record_job_waits;        /* atomic: it is on its way */
+    int64_t swept_at;           /* the writer's alone */
+    struct lane_job record_job; /* asks for a ride */
+    int record_job_waits;       /* atomic: it is on its way */
 };
 
 void server_block_signals(void)
@@ -143,8 +143,8 @@ static void make_parts(struct server *server)
 {
     const struct config *config = server->config;
     server->scopes = scopes_new();
-    server->throttle = throttle_new(config_int(config, "signin-failures"),
-                                    config_span(config, "signin-window"));
+    server->throttle =
+        throttle_new(config_int(config, "signin-failures"), config_span(config, "signin-window"));
     server->recorder = recorder_new(
         &(struct recorder_config){.keep = config_int(config, "events-keep"),
                                   .observed_keep_ms = config_span(config, "observed-keep"),
@@ -229,7 +229,8 @@ void server_free(struct server **server)
 bool server_act(struct server *server, bool (*act)(void *context, struct tx *tx), void *context,
                 char *why, size_t why_size)
 {
-    struct tx tx = {.db = db_open(config_text(server->config, "repository"), DB_WRITE, why, why_size),
+    struct tx tx = {.db =
+                        db_open(config_text(server->config, "repository"), DB_WRITE, why, why_size),
                     .now = clock_now()};
     if (!tx.db)
         return false;

@@ -1,7 +1,7 @@
 /* seed: a JSON file of sites, users, projects and apps, so that a server starts
  * from a known state. */
-#ifndef EASEL_SEED_H
-#define EASEL_SEED_H
+#ifndef EASEL_SERVE_SEED_H
+#define EASEL_SERVE_SEED_H
 
 #include <stdbool.h>
 #include <stddef.h>

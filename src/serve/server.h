@@ -1,7 +1,7 @@
 /* server: makes every long-lived owner in order, passes pointers and callbacks
  * down, and releases them in reverse. What main does for `serve` and `dev`. */
-#ifndef EASEL_SERVER_H
-#define EASEL_SERVER_H
+#ifndef EASEL_SERVE_SERVER_H
+#define EASEL_SERVE_SERVER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* dev.c: `easel dev`, a throw-away server for tests.
+/* cmd_dev.c: `easel dev`, a throw-away server for tests.
  *
  * The repository is a directory in memory (tmpfs), without fsync, removed at the
  * end; one that a killed server left behind is removed by the next start. */
@@ -21,7 +21,7 @@
 #include "domain/site.h"
 #include "domain/user.h"
 #include "rest/path.h"
-#include "server.h"
+#include "serve/server.h"
 #include "store/tx.h"
 #include "trust/app.h"
 #include "trust/password.h"
@@ -90,7 +90,8 @@ static bool make_directory(struct dev *dev)
 {
     const char *root = memory_root();
     remove_stale(root);
-    snprintf(dev->directory, sizeof dev->directory, "%s/%s%ld-XXXXXX", root, PREFIX, (long)getpid());
+    snprintf(dev->directory, sizeof dev->directory, "%s/%s%ld-XXXXXX", root, PREFIX,
+             (long)getpid());
     if (!mkdtemp(dev->directory)) {
         fprintf(stderr, "easel dev: cannot make %s: %s\n", dev->directory, strerror(errno));
         return false;
@@ -112,9 +113,8 @@ static bool make_app(struct dev *dev, struct tx *tx, const char *site_id)
 {
     struct app app;
     struct app_secret secret;
-    struct app_spec spec = {.name = "easel dev",
-                            .enabled = FLAG_TRUE,
-                            .unrestricted_embedding = FLAG_TRUE};
+    struct app_spec spec = {
+        .name = "easel dev", .enabled = FLAG_TRUE, .unrestricted_embedding = FLAG_TRUE};
     return app_create(tx, site_id, &spec, &app) == E_OK &&
            app_secret_create(tx, server_keyring(dev->server), site_id, app.client_id, NULL,
                              &secret) == E_OK &&

@@ -1,6 +1,6 @@
 /* seed.c: see seed.h. Read with the same reader as any JSON document; every rule
  * of the REST methods holds, since the same functions are called. */
-#include "seed.h"
+#include "serve/seed.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* serve.c: `easel serve`. */
+/* cmd_serve.c: `easel serve`. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/config.h"
-#include "server.h"
+#include "serve/server.h"
 #include "trust/password.h"
 
 enum { PASSWORD_ROOM = PASSWORD_MOST + 2 };
@@ -28,7 +28,9 @@ static bool read_password(const char *file, char out[PASSWORD_ROOM], char *why, 
     out[ok ? strcspn(out, "\r\n") : 0] = '\0';
     if (!ok || !*out)
         snprintf(why, why_size, "admin-password-file %s: %s", file,
-                 ok ? "its first line is empty" : in ? "it is empty" : strerror(errno));
+                 ok   ? "its first line is empty"
+                 : in ? "it is empty"
+                      : strerror(errno));
     return *out != '\0';
 }
 
@@ -53,8 +55,8 @@ static bool choose_password(const struct config *config, char out[PASSWORD_ROOM]
     return true;
 }
 
-static bool first_start(struct server *server, const struct args *args,
-                        const struct config *config, char *why, size_t why_size)
+static bool first_start(struct server *server, const struct args *args, const struct config *config,
+                        char *why, size_t why_size)
 {
     char password[PASSWORD_ROOM] = "";
     bool fresh, created = false;
