@@ -85,7 +85,9 @@ struct http_server {
     struct http_config config; /* with defaults filled in; no pointers kept */
     struct http_callbacks callbacks;
     struct MHD_Daemon *daemon;
-    int listener;
+    int listener, told; /* the socket, and what ends the acceptor; -1: closed */
+    pthread_t acceptor;
+    bool acceptor_runs; /* the owner's thread alone */
     char address[INET6_ADDRSTRLEN + 16];
     struct tls *tls; /* NULL: plain */
     atomic_bool draining, stopping, stopped;
@@ -113,6 +115,11 @@ struct http_server {
 /* A listening socket, or -1 with a sentence; address_r gets the bound address. */
 int listen_open(const char *where, char *address_r, size_t address_size, char *why,
                 size_t why_size);
+
+/* ---- accept.c */
+bool accept_start(struct http_server *server);
+/* Closes the listening socket too; does nothing the second time. */
+void accept_stop(struct http_server *server);
 
 /* ---- tls.c */
 struct tls;

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum { LOOPS_MAX = 8, POLL_MS = 5, CLOSING_MS = 2000 };
@@ -64,7 +63,8 @@ static void fill_config(struct http_config *config)
 static bool start_daemon(struct http_server *server, const struct tls_pem *pem)
 {
     const struct http_config *config = &server->config;
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                     MHD_USE_NO_LISTEN_SOCKET;
     int64_t idle_s = (config->idle_timeout_ms + 999) / 1000;
     /* Its pool, one for each connection, holds the head as it was sent, records
      * of headers and parameters, and the head of the answer. It is cleared after
@@ -84,9 +84,9 @@ static bool start_daemon(struct http_server *server, const struct tls_pem *pem)
     options[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     server->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, request_step, server, MHD_OPTION_EXTERNAL_LOGGER, complain, server,
-        MHD_OPTION_LISTEN_SOCKET, server->listener, MHD_OPTION_URI_LOG_CALLBACK, request_begin,
-        server, MHD_OPTION_UNESCAPE_CALLBACK, leave_as_sent, NULL, MHD_OPTION_NOTIFY_COMPLETED,
-        request_end, server, MHD_OPTION_NOTIFY_CONNECTION, connections_notify, server,
+        MHD_OPTION_URI_LOG_CALLBACK, request_begin, server, MHD_OPTION_UNESCAPE_CALLBACK,
+        leave_as_sent, NULL, MHD_OPTION_NOTIFY_COMPLETED, request_end, server,
+        MHD_OPTION_NOTIFY_CONNECTION, connections_notify, server,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool, MHD_OPTION_CONNECTION_LIMIT, config->connections,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, config->connections_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(idle_s > UINT_MAX / 2000 ? 0 : idle_s),
@@ -123,7 +123,7 @@ static bool bring_up(struct http_server *server, const struct http_config *confi
     char complaint[WHY_ROOM] = "no reason given";
     server->starter = pthread_self();
     server->complaint = complaint;
-    bool started = start_daemon(server, &pem);
+    bool started = start_daemon(server, &pem) && accept_start(server);
     server->complaint = NULL;
     tls_pem_release(&pem);
     if (!started)
@@ -143,7 +143,7 @@ struct http_server *http_server_start(const struct http_config *config,
     server->config = *config;
     fill_config(&server->config);
     server->callbacks = *callbacks;
-    server->listener = -1;
+    server->listener = server->told = -1;
     atomic_init(&server->references, 1);
     random_bytes(&server->id_base, sizeof server->id_base);
     bool up = connections_init(server);
@@ -182,19 +182,10 @@ static void pause_ms(unsigned ms)
     usleep(ms * 1000);
 }
 
-/* The descriptor itself is closed after the daemon has stopped, as its threads
- * may still look at it. */
-static void stop_accepting(struct http_server *server)
-{
-    if (!atomic_exchange(&server->draining, true) && server->daemon) {
-        MHD_quiesce_daemon(server->daemon);
-        shutdown(server->listener, SHUT_RDWR);
-    }
-}
-
 void http_server_drain(struct http_server *server, int64_t grace_ms)
 {
-    stop_accepting(server);
+    accept_stop(server);
+    atomic_store(&server->draining, true);
     int64_t until = clock_monotonic() + grace_ms;
     /* Quiet twice: a request may be in the socket and not yet begun. */
     for (int quiet = 0; quiet < 2 && clock_monotonic() < until; pause_ms(POLL_MS))
@@ -218,7 +209,7 @@ void server_unref(struct http_server *server)
 /* libmicrohttpd 0.9.75 must not find a malformed request once MHD_stop_daemon
  * has begun: it then builds its error page from an answer that it has itself
  * declined, and crashes. So its threads first see every connection end. Quiet
- * twice, for one that was being accepted. */
+ * twice, for one that was handed over last and is not yet in the list. */
 static void close_connections(struct http_server *server)
 {
     int64_t until = clock_monotonic() + CLOSING_MS;
@@ -232,8 +223,8 @@ void http_server_stop(struct http_server **server_p)
     *server_p = NULL;
     if (!server)
         return;
+    accept_stop(server);
     if (server->daemon) {
-        stop_accepting(server);
         atomic_store(&server->stopping, true);
         connections_abandon(server);
         /* The daemon must not stop while a connection is suspended. */
@@ -244,8 +235,6 @@ void http_server_stop(struct http_server **server_p)
     atomic_store(&server->stopped, true);
     await_repliers(server);
     connections_release(server);
-    if (server->listener >= 0)
-        close(server->listener);
     if (server->tls)
         tls_close(&server->tls);
     server_unref(server);

@@ -922,6 +922,22 @@ static void stopping_while_answers_come_is_safe(void **state)
     }
 }
 
+static void stopping_while_nonsense_comes_is_safe(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 40; round++) {
+        struct bench *bench = bench_start((struct http_config){.request_timeout_ms = 1000}, 0);
+        int fds[32];
+        for (int i = 0; i < 32; i++) {
+            fds[i] = dial(bench);
+            says(fds[i], "GET / HTTP/1.1\r\nno header\r\n\r\n");
+        }
+        bench_stop(bench);
+        for (int i = 0; i < 32; i++)
+            close(fds[i]);
+    }
+}
+
 /* ---- listening */
 
 static void it_says_why_it_cannot_listen(void **state)
@@ -1170,6 +1186,7 @@ int main(void)
         cmocka_unit_test(draining_ends_with_its_grace),
         cmocka_unit_test(requests_may_outlive_the_server),
         cmocka_unit_test(stopping_while_answers_come_is_safe),
+        cmocka_unit_test(stopping_while_nonsense_comes_is_safe),
         cmocka_unit_test(it_says_why_it_cannot_listen),
         cmocka_unit_test(it_listens_wherever_it_can),
         cmocka_unit_test(tls_certificates_can_be_renewed),
