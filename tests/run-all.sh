@@ -107,6 +107,8 @@ step_api() {
 step_checks() {
     run "layers" "$PYTHON" tools/check-layers
     run "documents agree with the tables" "$PYTHON" tools/check-docs
+    [ -x $GCC/easel ] || step_gcc
+    run "compatibility page is the table's" "$PYTHON" tools/compatibility --check $GCC/easel
     run "format" formatted
     run "scripts" scripts_parse
 }
