@@ -193,7 +193,7 @@ int cmd_dev(const struct args *args, struct config *config)
     char why[SERVER_WHY_ROOM] = "";
     struct dev dev = {.config = config};
     int status = 1;
-    server_block_signals();
+    server_prepare_process();
     if (!make_directory(&dev))
         return 1;
     config_set_default(config, "data", dev.directory);

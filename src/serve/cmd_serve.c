@@ -77,7 +77,7 @@ int cmd_serve(const struct args *args, struct config *config)
     char why[SERVER_WHY_ROOM] = "";
     const char *address;
     int status = 1;
-    server_block_signals();
+    server_prepare_process();
     struct server *server = server_new(config, why, sizeof why);
     if (!server || !first_start(server, args, config, why, sizeof why) ||
         !server_listen(server, &address, why, sizeof why)) {

@@ -2,6 +2,7 @@
 #include "serve/server.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -52,7 +53,7 @@ struct server {
     int record_job_waits;       /* atomic: it is on its way */
 };
 
-void server_block_signals(void)
+void server_prepare_process(void)
 {
     sigset_t set;
     sigemptyset(&set);
@@ -61,6 +62,9 @@ void server_block_signals(void)
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    /* A password's hash takes 19 MiB for a moment: such blocks go back to the system
+     * at once, instead of glibc learning to keep them. */
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* no secrets in core files */
 }
 

@@ -32,12 +32,12 @@ bool server_act(struct server *server, bool (*act)(void *context, struct tx *tx)
 /* Listens. *address_r ("http://127.0.0.1:8080") stays valid until server_free. */
 bool server_listen(struct server *server, const char **address_r, char *why, size_t why_size);
 /* Serves until SIGTERM or SIGINT; SIGHUP reloads configuration and certificate.
- * The signals must be blocked in all threads (server_block_signals). */
+ * The signals must be blocked in all threads (server_prepare_process). */
 void server_run(struct server *server);
 void server_free(struct server **server);
 
-/* Before any thread is made. */
-void server_block_signals(void);
+/* Signals, limits and allocator of the process; before any thread is made. */
+void server_prepare_process(void);
 const struct keyring *server_keyring(const struct server *server);
 
 #endif

@@ -350,7 +350,9 @@ static void add_workers(struct lanes *lanes, enum lane lane, unsigned count)
 
 static bool plan_workers(struct lanes *lanes, const struct lanes_config *config)
 {
-    unsigned readers = config->readers ? config->readers : 1;
+    /* Where reads are local they run on their callers' threads. */
+    bool local = lanes->abilities & DB_LOCAL_READS;
+    unsigned readers = local || !config->readers ? 1 : config->readers;
     unsigned blocking = config->blocking ? config->blocking : 1;
     unsigned writers = lanes->abilities & DB_ONE_WRITER ? 1 : readers;
     lanes->workers = calloc((size_t)readers + blocking + writers, sizeof *lanes->workers);

@@ -41,7 +41,8 @@ struct lane_job {
 
 struct lanes_config {
     const char *url;
-    unsigned readers;   /* workers of LANE_READ and, on PostgreSQL, of LANE_WRITE */
+    unsigned readers;   /* workers of LANE_READ (one where reads are local) and, on
+                         * PostgreSQL, of LANE_WRITE */
     unsigned blocking;  /* workers of LANE_BLOCKING */
     size_t queue_limit; /* jobs that may wait in one lane */
     /* Called on the writer's thread before each commit of a batch with the
