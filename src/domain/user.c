@@ -383,7 +383,7 @@ enum err user_signed_in(struct tx *tx, const char *user_id)
     /* A minute's grain keeps many sign-ins of one user from writing one row each time. */
     struct stmt *stmt =
         db_prepare(tx->db, "UPDATE site_user SET last_login_at = ?2 WHERE id = ?1 AND "
-                           "(last_login_at IS NULL OR last_login_at <= ?2 - 60000)");
+                           "(last_login_at IS NULL OR last_login_at + 60000 <= ?2)");
     stmt_text(stmt, 1, user_id);
     stmt_int(stmt, 2, tx->now);
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);

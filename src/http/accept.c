@@ -26,6 +26,15 @@ static bool exhausted(int error)
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+/* The library closes `fd` where it takes no more. */
+static void hand_to_a_loop(struct http_server *server, int fd, const struct sockaddr_storage *peer,
+                           socklen_t len)
+{
+    atomic_fetch_add(&server->handed, 1);
+    if (MHD_add_connection(server->daemon, fd, (const struct sockaddr *)peer, len) != MHD_YES)
+        atomic_fetch_sub(&server->handed, 1);
+}
+
 static void *accept_all(void *arg)
 {
     struct http_server *server = arg;
@@ -34,9 +43,8 @@ static void *accept_all(void *arg)
         socklen_t len = sizeof peer;
         int fd =
             accept4(server->listener, (struct sockaddr *)&peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        /* Closed by the library where it takes no more. */
         if (fd >= 0)
-            MHD_add_connection(server->daemon, fd, (const struct sockaddr *)&peer, len);
+            hand_to_a_loop(server, fd, &peer, len);
         else if (exhausted(errno))
             wait_for(-1, server->told, EXHAUSTED_MS);
     }

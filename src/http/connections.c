@@ -180,6 +180,7 @@ void connections_notify(void *arg, struct MHD_Connection *link, void **context,
         if (connection)
             enter(server, connection);
         *context = connection;
+        atomic_fetch_add(&server->begun, 1); /* last: whoever sees it finds it in the list */
     } else if (*context) {
         leave(server, *context);
         *context = NULL;
@@ -224,12 +225,14 @@ bool connections_busy(struct http_server *server)
 
 bool connections_shut(struct http_server *server)
 {
+    bool none = atomic_load(&server->begun) == atomic_load(&server->handed);
     pthread_mutex_lock(&server->lock);
-    bool any = server->connections != NULL;
-    for (struct connection *c = server->connections; c; c = c->next)
+    for (struct connection *c = server->connections; c; c = c->next) {
         shutdown(c->fd, SHUT_RDWR);
+        none = false;
+    }
     pthread_mutex_unlock(&server->lock);
-    return any;
+    return none;
 }
 
 void connections_abandon(struct http_server *server)

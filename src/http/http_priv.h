@@ -109,6 +109,8 @@ struct http_server {
     bool sweeper_runs; /* the owner's thread alone */
     pthread_t sweeper;
     atomic_uint open;
+    /* Connections handed to the loops, and those of them that a loop has begun. */
+    atomic_uint handed, begun;
 };
 
 /* ---- listen.c */
@@ -150,7 +152,7 @@ struct http_request *connections_request(struct http_server *server, struct conn
 /* The connection forgets its request, which has an owner elsewhere. */
 void connections_detach(struct http_server *server, struct connection *connection);
 bool connections_busy(struct http_server *server);
-/* Shuts every socket down; false where there was none. */
+/* Shuts every socket down; true where there was none and none is still to begin. */
 bool connections_shut(struct http_server *server);
 /* Moves every WAITING request to ABANDONED and resumes its connection. */
 void connections_abandon(struct http_server *server);

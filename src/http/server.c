@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LOOPS_MAX = 8, POLL_MS = 5, CLOSING_MS = 2000 };
+enum { LOOPS_MAX = 8, POLL_MS = 5, CLOSING_MS = 5000 };
 
 static size_t leave_as_sent(void *context, struct MHD_Connection *link, char *text)
 {
@@ -208,13 +208,13 @@ void server_unref(struct http_server *server)
 
 /* libmicrohttpd 0.9.75 must not find a malformed request once MHD_stop_daemon
  * has begun: it then builds its error page from an answer that it has itself
- * declined, and crashes. So its threads first see every connection end. Quiet
- * twice, for one that was handed over last and is not yet in the list. */
+ * declined, and crashes. So its threads first see every connection end, also
+ * those that were handed to them and wait to begin. */
 static void close_connections(struct http_server *server)
 {
     int64_t until = clock_monotonic() + CLOSING_MS;
-    for (int quiet = 0; quiet < 2 && clock_monotonic() < until; pause_ms(1))
-        quiet = connections_shut(server) ? 0 : quiet + 1;
+    while (!connections_shut(server) && clock_monotonic() < until)
+        pause_ms(1);
 }
 
 void http_server_stop(struct http_server **server_p)
