@@ -24,16 +24,51 @@ static void health(struct rest *rest, struct http_request *request)
     reply_text(request, 200, JSON_TYPE, "{\"status\":\"ok\"}\n");
 }
 
-/* Ready: the repository answers and the server is not draining. */
+/* Ready: the repository answers and the server is not draining. Where asking it
+ * may wait for a network, a reader asks. */
+struct ready_call {
+    struct lane_job job; /* first: a job is its call */
+    struct http_request *http;
+    bool ok;
+};
+
+static void reply_ready(struct http_request *request, bool ok)
+{
+    reply_text(request, ok ? 200 : 503, JSON_TYPE,
+               ok ? "{\"status\":\"ready\"}\n"
+                  : "{\"status\":\"the repository does not answer\"}\n");
+}
+
+static bool ready_run(struct lane_job *job, struct db *db)
+{
+    ((struct ready_call *)job)->ok = db && db_ready(db);
+    return true;
+}
+
+static void ready_done(struct lane_job *job, bool committed, bool failed)
+{
+    struct ready_call *call = (struct ready_call *)job;
+    (void)committed;
+    reply_ready(call->http, call->ok && !failed);
+}
+
 static void ready(struct rest *rest, struct http_request *request)
 {
-    bool draining = __atomic_load_n(&rest->config.draining, __ATOMIC_RELAXED);
-    struct db *db = draining ? NULL : lanes_reader(rest->config.lanes);
-    bool ok = db && db_ready(db);
-    reply_text(request, ok ? 200 : 503, JSON_TYPE,
-               ok         ? "{\"status\":\"ready\"}\n"
-               : draining ? "{\"status\":\"draining\"}\n"
-                          : "{\"status\":\"repository does not answer\"}\n");
+    struct lanes *lanes = rest->config.lanes;
+    if (__atomic_load_n(&rest->config.draining, __ATOMIC_RELAXED)) {
+        reply_text(request, 503, JSON_TYPE, "{\"status\":\"draining\"}\n");
+        return;
+    }
+    if (lanes_abilities(lanes) & DB_LOCAL_READS) {
+        struct db *db = lanes_reader(lanes);
+        reply_ready(request, db && db_ready(db));
+        return;
+    }
+    struct ready_call *call = arena_zalloc(http_arena(request), sizeof *call);
+    call->job = (struct lane_job){.run = ready_run, .done = ready_done};
+    call->http = request;
+    if (!lanes_submit(lanes, LANE_READ, &call->job))
+        reply_ready(request, false);
 }
 
 static void metrics(struct rest *rest, struct http_request *request)
