@@ -100,7 +100,10 @@ class Reply:
         return self.doc["error"]["summary"]
 
     def __repr__(self):
-        return f"<{self.status} {self.body[:300]!r}>"
+        error = self.doc.get("error") if isinstance(self.doc, dict) else None
+        if isinstance(error, dict):
+            return f"<{self.status} {error.get('code')} {error.get('detail')}>"
+        return f"<{self.status} {self.body[:200]!r}>"
 
 
 def _plain_xml(element):
