@@ -6,6 +6,7 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/config.h"
+#include "cli/suggest.h"
 
 static int (*const BODIES[])(const struct args *args, struct config *config) = {
 #define COMMAND(ident, name, operands, least, most, settings, summary, text) cmd_##ident,
@@ -46,17 +47,35 @@ static int run(const struct command *command, int argc, char **argv, struct conf
     return status;
 }
 
+static int no_such_command(const char *name)
+{
+    size_t count;
+    const struct command *rows = command_rows(&count);
+    struct suggest near;
+    suggest_init(&near, name);
+    for (size_t i = 0; i < count; i++)
+        suggest_offer(&near, rows[i].name);
+    if (near.best)
+        fprintf(stderr, "easel: there is no command '%s'; did you mean '%s'?\n", name, near.best);
+    else
+        fprintf(stderr, "easel: there is no command '%s'; see easel help\n", name);
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
-    const char *name = argc > 1 ? argv[1] : "help";
+    if (argc < 2) {
+        commands_help(stderr);
+        return 2;
+    }
+    const char *name = argv[1];
     if (strcmp(name, "--version") == 0)
         name = "version";
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
     const struct command *command = command_find(name);
     if (!command) {
-        fprintf(stderr, "easel: there is no command '%s'; see easel help\n", name);
-        return 2;
+        return no_such_command(name);
     }
     struct config *config = config_new();
     int status = run(command, argc > 2 ? argc - 2 : 0, argv + (argc > 2 ? 2 : argc), config);

@@ -70,6 +70,8 @@ static enum err read_projects(struct call *call, const struct el *el, struct app
     const char *single = doc_get(el, "projectId");
     const char **given = NULL;
     size_t count = doc_values(list, "projectId", call->tx.arena, &given);
+    if (doc_get(el, "projectIds") || (list && (list->item || (list->text && *list->text))))
+        return tx_refuse(&call->tx, E400000, "projectIds must hold projectId elements.");
     if (list && call->version < VERSION(3, 22))
         return tx_refuse(&call->tx, E400000,
                          "projectIds can be used from version 3.23 of the API on; use projectId.");

@@ -108,16 +108,20 @@ static void ride(void *context, struct db *db)
 static bool record_run(struct lane_job *job, struct db *db)
 {
     struct server *server = (struct server *)((char *)job - offsetof(struct server, record_job));
-    __atomic_store_n(&server->record_job_waits, 0, __ATOMIC_RELEASE);
     recorder_ride(server->recorder, db, clock_now());
     return true;
 }
 
+static void ask_for_ride(void *context);
+
+/* Only now may the job be submitted again; what came meanwhile asks once more. */
 static void record_done(struct lane_job *job, bool committed, bool failed)
 {
-    (void)job;
+    struct server *server = (struct server *)((char *)job - offsetof(struct server, record_job));
     (void)committed;
-    (void)failed;
+    __atomic_store_n(&server->record_job_waits, 0, __ATOMIC_RELEASE);
+    if (!failed && recorder_waits(server->recorder))
+        ask_for_ride(server);
 }
 
 /* From any thread: something waits to be recorded. */

@@ -15,16 +15,16 @@ enum {
     TEXT_MOST = 2000,   /* bytes of one text of an event */
     CALLS_MOST = 20000, /* app and method pairs held between flushes */
     FLUSH_EVERY_MS = 1000,
-    TRIM_EVERY = 512, /* events between two trims of the table */
+    TRIM_EVERY = 512, /* events between two trims of the table, at most */
     HOUR_MS = 3600000
 };
 
 /* The texts of an event, so that copying and binding are one loop each. */
 #define EVENT_TEXTS(X)                                                                        \
     X(kind)                                                                                   \
-    X(outcome) X(request_id) X(peer) X(site_id) X(site_content_url) X(client_id) X(secret_id) \
-        X(subject) X(user_id) X(method) X(check) X(expected) X(found) X(scopes_granted)       \
-            X(scopes_needed)
+    X(outcome)                                                                                \
+    X(request_id) X(peer) X(site_id) X(site_content_url) X(client_id) X(secret_id) X(subject) \
+        X(user_id) X(method) X(check) X(expected) X(found) X(scopes_granted) X(scopes_needed)
 
 struct waiting {
     struct waiting *next;
@@ -164,6 +164,14 @@ void recorder_call(struct recorder *recorder, const char *client_id, const char 
     pthread_mutex_unlock(&recorder->lock);
 }
 
+bool recorder_waits(struct recorder *recorder)
+{
+    pthread_mutex_lock(&recorder->lock);
+    bool waits = recorder->count > 0;
+    pthread_mutex_unlock(&recorder->lock);
+    return waits;
+}
+
 uint64_t recorder_dropped(const struct recorder *recorder)
 {
     return __atomic_load_n(&recorder->dropped, __ATOMIC_RELAXED);
@@ -283,7 +291,8 @@ static struct waiting *take_queue(struct recorder *recorder, size_t *count_r, bo
     recorder->last = &recorder->first;
     recorder->count = 0;
     recorder->since_trim += (int64_t)*count_r;
-    *trim_r = recorder->since_trim >= TRIM_EVERY;
+    int64_t every = recorder->config.keep / 4 + 1;
+    *trim_r = recorder->since_trim >= (every < TRIM_EVERY ? every : TRIM_EVERY);
     if (*trim_r)
         recorder->since_trim = 0;
     pthread_mutex_unlock(&recorder->lock);

@@ -56,6 +56,8 @@ void recorder_call(struct recorder *recorder, const char *client_id, const char 
 void recorder_ride(struct recorder *recorder, struct db *db, int64_t now);
 /* Writes the counts of calls too, whatever their age: before reading them. */
 void recorder_flush(struct recorder *recorder, struct db *db, int64_t now);
+/* True while events wait to be written. */
+bool recorder_waits(struct recorder *recorder);
 /* Events dropped so far because the queue was full. */
 uint64_t recorder_dropped(const struct recorder *recorder);
 

@@ -179,6 +179,39 @@ static bool redundant(const struct scopes *s, const size_t *taken, size_t count,
     return count_and(&rest, wanted, false) == 0;
 }
 
+/* Leaves out what the others make unnecessary; how many remain. */
+static size_t prune(const struct scopes *s, size_t *taken, size_t count,
+                    const struct scope_set *wanted)
+{
+    for (size_t i = count; i-- > 0;)
+        if (redundant(s, taken, count, i, wanted))
+            memmove(taken + i, taken + i + 1, (--count - i) * sizeof *taken);
+    return count;
+}
+
+/* Puts one scope in the place of several where it admits no more than they do
+ * together; how many remain. */
+static size_t merge(const struct scopes *s, size_t *taken, size_t count,
+                    const struct scope_set *wanted)
+{
+    struct scope_set power = *wanted;
+    for (size_t i = 0; i < count; i++)
+        unite(&power, &s->admits[taken[i]]);
+    for (size_t i = 0; i < s->count; i++) {
+        size_t trial[SCOPES_MOST + 1];
+        if (count_and(&s->admits[i], &power, true) > 0)
+            continue;
+        trial[0] = i;
+        memcpy(trial + 1, taken, count * sizeof *taken);
+        size_t left = prune(s, trial, count + 1, wanted);
+        if (left < count) {
+            memcpy(taken, trial, left * sizeof *taken);
+            count = left;
+        }
+    }
+    return count;
+}
+
 size_t scope_least(const struct scopes *scopes, const struct scope_set *called,
                    const char **names_r, size_t room, struct scope_set *unreachable_r)
 {
@@ -192,9 +225,8 @@ size_t scope_least(const struct scopes *scopes, const struct scope_set *called,
     }
     *unreachable_r = open;
     subtract(&wanted, &open);
-    for (size_t i = count; i-- > 0;)
-        if (redundant(scopes, taken, count, i, &wanted))
-            memmove(taken + i, taken + i + 1, (--count - i) * sizeof *taken);
+    count = prune(scopes, taken, count, &wanted);
+    count = merge(scopes, taken, count, &wanted);
     for (size_t i = 0; i < count && i < room; i++)
         names_r[i] = scopes->names[taken[i]];
     return count < room ? count : room;

@@ -167,7 +167,9 @@ static const char *text_value(const struct el *el)
 const char *doc_get(const struct el *el, const char *name)
 {
     const char *value = attr_value(el, name);
-    return value ? value : text_value(doc_find(el, name));
+    const struct el *child = value ? NULL : doc_find(el, name);
+    /* A member of a JSON array is not a value by itself. */
+    return value || !child || child->item ? value : text_value(child);
 }
 
 bool doc_get_bool(const struct el *el, const char *name, bool *present_r, bool *value_r)

@@ -16,6 +16,9 @@ size_t utf8_step(const char *text);
 /* True where XML 1.0 can hold the character of `len` bytes at `text`. */
 bool xml_char(const char *text, size_t len);
 
+/* Attributes of an element, and members of an object. */
+enum { DOC_MEMBERS_MOST = 256 };
+
 /* True where there is nothing but white space. */
 bool doc_blank(const char *bytes, size_t len);
 

@@ -133,6 +133,9 @@ static enum err object_read(struct reader *r, json_t *object, struct el *el, siz
         return fault_set(r->fault, r->arena, E400000,
                          "The JSON holds more than %zu objects within each other.",
                          r->limits->depth);
+    if (json_object_size(object) > DOC_MEMBERS_MOST)
+        return fault_set(r->fault, r->arena, E400000,
+                         "The JSON holds an object of more than %d members.", DOC_MEMBERS_MOST);
     const char *key;
     json_t *value;
     json_object_foreach(object, key, value)

@@ -16,7 +16,7 @@
 
 /* libxml2 compares each attribute of an element with all others of it, and looks
  * prefixes up one by one: the first bounds that square, the second the list. */
-enum { ATTRS_MAX = 256, NAMESPACES_MAX = 8 };
+enum { NAMESPACES_MAX = 8 };
 
 /* ---- reading */
 
@@ -235,7 +235,7 @@ static const xmlSAXHandler handler = {
     .serror = on_error,
 };
 
-/* True where a start tag holds more than ATTRS_MAX attributes. Every '<' counts
+/* True where a start tag holds more than DOC_MEMBERS_MOST attributes. Every '<' counts
  * as the start of one, within comments too: too strict there beats an order in
  * which scan and parser could be brought to disagree. */
 static bool crowded(const struct span *text)
@@ -249,7 +249,7 @@ static bool crowded(const struct span *text)
                 quote = *p == quote ? '\0' : quote;
             else if (*p == '"' || *p == '\'')
                 quote = *p;
-            else if (*p == '=' && ++attrs > ATTRS_MAX)
+            else if (*p == '=' && ++attrs > DOC_MEMBERS_MOST)
                 return true;
         }
     }
@@ -294,7 +294,7 @@ enum err xml_read(struct arena *arena, const char *bytes, size_t len,
         return fault_set(fault, arena, E400000, "The XML is too long.");
     if (crowded(&text))
         return fault_set(fault, arena, E400000, "More than %d attributes in one XML element.",
-                         ATTRS_MAX);
+                         DOC_MEMBERS_MOST);
     struct reader r = {.arena = arena, .limits = limits, .fault = fault};
     r.open = arena_alloc(arena, limits->depth * sizeof(struct el *));
     buf_init(&r.text, arena, text.len + 1); /* references only shrink */
