@@ -66,6 +66,23 @@ static bool path_fits(const char *pattern, const char *given)
     }
 }
 
+/* Of two patterns that fit one path: true where `a` has a literal at the first
+ * segment at which only one of them has, as in the router. */
+static bool more_exact(const char *a, const char *b)
+{
+    for (;;) {
+        a += strspn(a, "/");
+        b += strspn(b, "/");
+        size_t a_len = strcspn(a, "/?"), b_len = strcspn(b, "/?");
+        if (!a_len || !b_len)
+            return false;
+        if ((*a == '{') != (*b == '{'))
+            return *b == '{';
+        a += a_len;
+        b += b_len;
+    }
+}
+
 /* The path without /api/{version}, where it has that. */
 static const char *after_version(const char *path)
 {
@@ -80,9 +97,10 @@ const struct method_row *method_named(const char *text)
     size_t count, verb = strcspn(text, " ");
     const struct method_row *rows = method_rows(&count);
     const char *path = after_version(text + verb + strspn(text + verb, " "));
+    const struct method_row *best = NULL;
     for (size_t i = 0; i < count; i++)
         if (strlen(rows[i].verb) == verb && strncasecmp(rows[i].verb, text, verb) == 0 &&
-            path_fits(rows[i].path, path))
-            return &rows[i];
-    return NULL;
+            path_fits(rows[i].path, path) && (!best || more_exact(rows[i].path, best->path)))
+            best = &rows[i];
+    return best;
 }
