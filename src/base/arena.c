@@ -133,6 +133,33 @@ char *arena_strdup(struct arena *arena, const char *text)
     return text ? arena_strndup(arena, text, strlen(text)) : NULL;
 }
 
+/* Bytes of the character that starts at `p`; 0 where the bytes that its first one
+ * promises are not all there. */
+static size_t character_len(const unsigned char *p)
+{
+    size_t len = *p >= 0xF0 ? 4 : *p >= 0xE0 ? 3 : *p >= 0xC0 ? 2 : 1;
+    for (size_t i = 1; i < len; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+    return len;
+}
+
+/* A precision such as %.60s counts bytes: a character that it cut through goes. */
+static void drop_cut_characters(char *text)
+{
+    char *out = text;
+    for (const char *p = text; *p;) {
+        size_t len = character_len((const unsigned char *)p);
+        if (out != p)
+            memmove(out, p, len);
+        out += len;
+        p += len ? len : 1;
+        while (!len && (*p & 0xC0) == 0x80)
+            p++;
+    }
+    *out = '\0';
+}
+
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
 {
     va_list again;
@@ -143,6 +170,7 @@ char *arena_vprintf(struct arena *arena, const char *format, va_list args)
         return arena_strndup(arena, "", 0);
     char *out = arena_alloc(arena, (size_t)need + 1);
     vsnprintf(out, (size_t)need + 1, format, args);
+    drop_cut_characters(out);
     return out;
 }
 

@@ -30,6 +30,7 @@ void *arena_zalloc(struct arena *arena, size_t size) __attribute__((malloc, allo
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t len);
 void *arena_memdup(struct arena *arena, const void *bytes, size_t len);
+/* Characters of UTF-8 that a precision (%.60s) cut through are left out whole. */
 char *arena_printf(struct arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
