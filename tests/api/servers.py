@@ -216,15 +216,28 @@ class Database:
         connection.close()
 
 
-def exchange(server, data, seconds=10, close=False):
-    """Sends bytes over a plain socket, answers all bytes that come back."""
+def answers_in(received):
+    """How many whole answers of HTTP stand in these bytes."""
+    count = 0
+    while True:
+        head, found, rest = received.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: *(\d+)", head)
+        if not found or not length or len(rest) < int(length.group(1)):
+            return count
+        received = rest[int(length.group(1)):]
+        count += 1
+
+
+def exchange(server, data, seconds=10, close=False, answers=1):
+    """Sends bytes over a plain socket; what comes back until so many answers are
+    whole, the server closes or the time is over."""
     with socket.create_connection((server.host, server.port), timeout=seconds) as connection:
         received = b""
         try:
             connection.sendall(data)
             if close:
                 connection.shutdown(socket.SHUT_WR)
-            while True:
+            while answers_in(received) < answers:
                 block = connection.recv(65536)
                 if not block:
                     break

@@ -189,8 +189,9 @@ def test_bounded_size(engine):
         for _ in range(400):
             last = client.call("GET", "/sessions/current")
         event_where(admin, requestId=last.headers["X-Request-Id"])
-        assert len(command_events(small)) <= 150
-        for _ in range(20):
+        limit = time.monotonic() + 5
+        while len(command_events(small)) > 150:
+            assert time.monotonic() < limit, len(command_events(small))
             client.call("GET", "/sessions/current")
     finally:
         small.stop()
@@ -344,7 +345,7 @@ def test_key_file_is_private(own):
 # ---------------------------------------------------------------- on the wire
 def test_explain_refusals_is_a_setting(engine):
     """Off by default (all of test_trust); on, the detail holds the reason."""
-    telling = servers.Server(engine, options=["--explain-refusals", "on"], env=servers.RELAXED)
+    telling = servers.Server(engine, options=["--explain-refusals"], env=servers.RELAXED)
     try:
         org = Org(telling, telling.admin(), unique("telling"))
         reply = org.jwt_reply(org.app.jwt(org.name("Creator"), claims={"aud": "elsewhere"}))

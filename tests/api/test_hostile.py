@@ -221,7 +221,7 @@ HOSTILE_XML = {
 def test_xml(org, name):
     admin = org.admin
     reply = admin.call("POST", f"{admin.site}/connected-apps/direct-trust", raw=HOSTILE_XML[name])
-    assert reply.code in ("400000", "400109", "413000"), reply
+    assert reply.code in ("400000", "400109", "400143", "413000"), reply
     check_refusal(reply, reply.code)
     with open(SECRET_FILE) as file:
         assert file.read().strip() not in reply.detail
@@ -277,17 +277,17 @@ HOSTILE_JSON = {
     "NaN": app_json("NaN"),
     "bare word": b"nonsense",
     "a number": b"42",
-    "name a list": app_json('["x"]'),
+    "name a list": app_json('["x","y"]'),
     "name an object": app_json('{"x":1}'),
     "name null": app_json("null"),
     "huge number": app_json(extra=',"enabled":1' + "0" * 5000),
     "1e9999": app_json(extra=',"enabled":1e9999'),
     "enabled a text of a megabyte": app_json(extra=f',"enabled":"{"t" * 1_000_000}"'),
     "name of a megabyte": app_json('"' + "x" * 1_000_000 + '"'),
-    "a megabyte of members": app_json(extra="".join(f',"m{i}":{i}' for i in range(80_000))),
     "a long list": app_json(extra=',"projectIds":{"projectId":[' + ",".join(['"x"'] * 200_000) + "]}"),
     "projectIds a text": app_json(extra=',"projectIds":"x"'),
-    "projectIds a list": app_json(extra=',"projectIds":[1,2]'),
+    "projectIds a list": app_json(extra=',"projectIds":["x"]'),
+    "projectIds a number": app_json(extra=',"projectIds":7'),
     "XML": b'<tsRequest><connectedApplication name="x"/></tsRequest>',
     "UTF-16": app_json().decode().encode("utf-16"),
     "binary": bytes(range(256)) * 400,
@@ -302,6 +302,13 @@ def test_json(org, name):
     assert reply.code in ("400000", "400109", "413000", "400143"), reply
     check_refusal(reply, reply.code)
     assert len(reply.body) < 4096
+
+
+def test_json_of_many_members(org):
+    """Unknown members are left alone, however many, and cost no more than their size."""
+    body = app_json(extra="".join(f',"m{i}":{i}' for i in range(80_000)))
+    reply = org.admin.call("POST", f"{org.admin.site}/connected-apps/direct-trust", raw=body, fmt="json")
+    assert reply.status == 201 or reply.code == "400000"
 
 
 def test_odd_content_types(org):
@@ -396,7 +403,7 @@ JUNK = {
 @pytest.mark.parametrize("name", JUNK)
 def test_bytes(server, name):
     """An answer of HTTP that is no failure of the server, or a closed connection."""
-    received = servers.exchange(server, JUNK[name], seconds=5, close=True)
+    received = servers.exchange(server, JUNK[name], seconds=0.5)
     if received:
         status = re.match(rb"HTTP/1\.[01] (\d{3}) ", received)
         assert status, received[:200]
@@ -415,7 +422,7 @@ def test_pipelined(server):
     """Three requests in one packet, three answers in order."""
     one = b"GET " + API + b" HTTP/1.1\r\n" + HOST
     last = one + b"Connection: close\r\n\r\n"
-    received = servers.exchange(server, (one + b"\r\n") * 2 + last)
+    received = servers.exchange(server, (one + b"\r\n") * 2 + last, answers=3)
     assert received.count(b"HTTP/1.1 200 ") == 3
 
 
@@ -452,9 +459,9 @@ def test_many_connections_that_say_nothing(server):
 
 def test_headers_that_reach_the_record(server, org):
     """Header values with odd bytes come to no harm in logs and records."""
-    for value in ("%s%n%x" * 50, "\t", "a" * 8000, "'\"<>&"):
-        reply = server.client().call("GET", "/sessions/current", token=value or "x",
-                                     headers={"User-Agent": value, "X-Request-Id": value.strip() or "x"})
+    for value in ("%s%n%x" * 50, "a\tb", "a" * 8000, "'\"<>&"):
+        reply = server.client().call("GET", "/sessions/current", token=value,
+                                     headers={"User-Agent": value, "X-Request-Id": value})
         assert reply.code in ("401000", "401002")
 
 

@@ -1,6 +1,7 @@
 """Operations: health, metrics, logs, limits, slow clients, guesses at passwords, TLS."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -294,6 +295,25 @@ def test_tls_that_cannot_be(tmp_path, which):
 
 
 # ---------------------------------------------------------------- load
+def test_peers_that_are_gone(tmp_path):
+    """A client that sends and leaves does not hold its connection until a time-out."""
+    server = Server(data=tmp_path / "data")
+    request = b"GET /api/3.29/serverinfo HTTP/1.1\r\nHost: x\r\n\r\n"
+    folder = f"/proc/{server.pid}/fd"
+    try:
+        before = len(os.listdir(folder))
+        for sent in (request, request[:20], b"", request + request[:20]):
+            for _ in range(50):
+                with socket.create_connection((server.host, server.port), timeout=5) as connection:
+                    connection.sendall(sent)
+        limit = time.monotonic() + 5
+        while len(os.listdir(folder)) > before + 20:
+            assert time.monotonic() < limit, f"{len(os.listdir(folder)) - before} are still open"
+            time.sleep(0.1)
+    finally:
+        server.stop()
+
+
 def test_connections_are_limited(tmp_path):
     """Beyond the limit new ones are turned away; those that were there go on."""
     server = Server(data=tmp_path / "data", env={"EASEL_MAX_CONNECTIONS": "20"})
