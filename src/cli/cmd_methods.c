@@ -48,6 +48,16 @@ static void print_text(const struct method_row *row)
            strcmp(row->handler, "NONE") != 0 ? "yes" : "-", row->scopes);
 }
 
+static bool known_scope(const char *scope)
+{
+    size_t count;
+    const struct method_row *rows = method_rows(&count);
+    for (size_t i = 0; i < count; i++)
+        if (method_list_has(rows[i].scopes, scope))
+            return true;
+    return false;
+}
+
 int cmd_methods(const struct args *args, struct config *config)
 {
     const char *scope = args_value(args, "scope");
@@ -59,6 +69,11 @@ int cmd_methods(const struct args *args, struct config *config)
     (void)config;
     buf_init(&out, arena, 0);
     buf_adds(&out, "[");
+    if (scope && !known_scope(scope)) {
+        fprintf(stderr, "easel methods: no method has the scope '%s'; see easel scopes\n", scope);
+        arena_free(&arena);
+        return 1;
+    }
     if (!json)
         printf("%-6s %-72s %-5s %-4s %s\n", "VERB", "PATH", "SINCE", "HERE",
                "SCOPES (any one admits)");

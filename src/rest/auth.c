@@ -128,7 +128,7 @@ static enum err open_session(struct call *call, struct session *about, const cha
                              const char *subject)
 {
     const char *token;
-    int64_t life = call->config->session_life_ms;
+    int64_t life = call->tuning->session_life_ms;
     about->expires_at = call->tx.now + life;
     enum err err = user_signed_in(&call->tx, about->user_id);
     if (!err)
@@ -149,7 +149,7 @@ static enum err open_session(struct call *call, struct session *about, const cha
 static enum err jwt_commit(struct call *call)
 {
     struct sign_in *in = call->state;
-    enum err err = direct_admit(&call->tx, &call->config->policy, &in->direct);
+    enum err err = direct_admit(&call->tx, &call->tuning->policy, &in->direct);
     if (err == E401001)
         return refuse_jwt(call, &in->direct.verdict);
     if (err)
@@ -182,7 +182,7 @@ static enum err jwt_check(struct call *call)
         .site_id = in->site_found ? in->site.id : NULL,
         .content_url = in->content_url,
         .keyring = call->config->keyring,
-        .policy = &call->config->policy,
+        .policy = &call->tuning->policy,
         .find_user = find_user,
     };
     direct_check(&call->tx, &request, NULL, &in->direct);
@@ -270,7 +270,7 @@ static enum err pat_commit(struct call *call)
 
 static enum err pat_check(struct call *call, struct sign_in *in)
 {
-    if (!pat_find(&call->tx, in->pat_name, in->pat_secret, call->config->pat_idle_ms, &in->pat) ||
+    if (!pat_find(&call->tx, in->pat_name, in->pat_secret, call->tuning->pat_idle_ms, &in->pat) ||
         !account_of_user(&call->tx, in->pat.user_id, &in->account)) {
         throttle_failed(call->config->throttle, http_peer(call->http), in->pat_name, call->tx.now);
         return refuse(call, "personal access token", "name and secret of a token in force",

@@ -28,6 +28,7 @@ struct call {
     struct lane_job job; /* first: a job is its call */
     struct rest *rest;
     const struct rest_config *config;
+    const struct rest_tuning *tuning; /* as it was when the request came */
     struct http_request *http;
     struct tx tx;
     const struct method *method;
@@ -96,8 +97,15 @@ struct buf;
 void metrics_write(const struct metrics *metrics, struct buf *out);
 
 /* dispatch.c, shared with native.c */
+struct tuned {
+    struct tuned *before;
+    struct rest_tuning tuning;
+};
+
 struct rest {
     struct rest_config config;
+    struct tuned *tuned; /* atomic; older ones are kept, since calls may use them */
+    bool draining;       /* atomic */
     struct router *router;
     struct callers *callers;
     struct metrics *metrics;

@@ -17,12 +17,22 @@ static const char XML_TYPE[] = "application/xml;charset=UTF-8";
 static const char JSON_TYPE[] = "application/json;charset=UTF-8";
 static const char INVALID_CREDENTIALS[] = "Invalid authentication credentials were provided.";
 
-struct rest *rest_new(const struct rest_config *config)
+void rest_tune(struct rest *rest, const struct rest_tuning *tuning)
+{
+    struct tuned *tuned = malloc(sizeof *tuned);
+    if (!tuned)
+        abort();
+    *tuned = (struct tuned){rest->tuned, *tuning};
+    __atomic_store_n(&rest->tuned, tuned, __ATOMIC_RELEASE);
+}
+
+struct rest *rest_new(const struct rest_config *config, const struct rest_tuning *tuning)
 {
     struct rest *rest = calloc(1, sizeof *rest);
     if (!rest)
         abort();
     rest->config = *config;
+    rest_tune(rest, tuning);
     rest->router = router_new();
     rest->callers = callers_new(config->lanes, config->scopes);
     rest->metrics = metrics_new();
@@ -37,18 +47,17 @@ void rest_free(struct rest **rest)
     router_free(&(*rest)->router);
     callers_free(&(*rest)->callers);
     metrics_free(&(*rest)->metrics);
+    for (struct tuned *t = (*rest)->tuned, *before; t; t = before) {
+        before = t->before;
+        free(t);
+    }
     free(*rest);
     *rest = NULL;
 }
 
-void rest_set_explain(struct rest *rest, bool explain_refusals)
-{
-    __atomic_store_n(&rest->config.explain_refusals, explain_refusals, __ATOMIC_RELAXED);
-}
-
 void rest_set_draining(struct rest *rest)
 {
-    __atomic_store_n(&rest->config.draining, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&rest->draining, true, __ATOMIC_RELAXED);
 }
 
 /* ---- what handlers use */
@@ -110,9 +119,8 @@ static void send_document(struct call *call, int status)
 static const char *refusal_detail(struct call *call)
 {
     const struct fault *f = &call->tx.fault;
-    bool explains = __atomic_load_n(&call->rest->config.explain_refusals, __ATOMIC_RELAXED);
     const char *detail = f->detail ? f->detail : "";
-    if (!explains || !f->check)
+    if (!call->tuning->explain_refusals || !f->check)
         return detail;
     return arena_printf(call->tx.arena, "%s [%s: expected %s, found %s]", detail, f->check,
                         f->expected ? f->expected : "otherwise", f->found ? f->found : "this");
@@ -489,6 +497,7 @@ static struct call *call_new(struct rest *rest, struct http_request *request)
     const char *accept = http_header(request, "Accept");
     call->rest = rest;
     call->config = &rest->config;
+    call->tuning = &__atomic_load_n(&rest->tuned, __ATOMIC_ACQUIRE)->tuning;
     call->http = request;
     call->tx.arena = arena;
     call->tx.now = clock_now();

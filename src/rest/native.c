@@ -55,7 +55,7 @@ static void ready_done(struct lane_job *job, bool committed, bool failed)
 static void ready(struct rest *rest, struct http_request *request)
 {
     struct lanes *lanes = rest->config.lanes;
-    if (__atomic_load_n(&rest->config.draining, __ATOMIC_RELAXED)) {
+    if (__atomic_load_n(&rest->draining, __ATOMIC_RELAXED)) {
         reply_text(request, 503, JSON_TYPE, "{\"status\":\"draining\"}\n");
         return;
     }

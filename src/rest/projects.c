@@ -4,7 +4,14 @@
 #include <string.h>
 
 #include "rest/call.h"
+#include "rest/fields.h"
 #include "rest/handlers.h"
+
+static const struct field_names PROJECT_FIELDS = {
+    "project",
+    "id;name;description;createdAt;updatedAt;contentPermissions;parentProjectId;"
+    "controllingPermissionsProjectId;owner",
+    "topLevelProject;writeable"};
 
 static void write_project(struct el *el, const struct project *project)
 {
@@ -81,21 +88,39 @@ static enum err project_delete_call(struct call *call)
 
 const struct handler rest_project_delete = {project_delete_call, STARTS_WRITING};
 
+/* What is shown only when it is asked for. */
+static void write_more(struct call *call, struct el *el, const struct project *project)
+{
+    doc_attr_bool(el, "topLevelProject", project->parent_id == NULL);
+    doc_attr_bool(el, "writeable",
+                  actor_is_site_admin(call->actor) ||
+                      strcmp(project->owner_id, call->actor->user_id) == 0);
+}
+
 static enum err project_list_call(struct call *call)
 {
     struct list_request list;
+    struct fields fields;
     struct project *projects;
     size_t count;
     int64_t total;
     enum err err = call_list(call, project_fields, project_field_count, &list);
+    if (!err)
+        err = fields_parse(call, &PROJECT_FIELDS, &fields);
     if (!err)
         err = project_list(&call->tx, call->session->site_id, &list, &projects, &count, &total);
     if (err)
         return err;
     call_pagination(call, &list, total);
     struct el *wrapper = doc_child(call->out, "projects");
-    for (size_t i = 0; i < count; i++)
-        write_project(doc_item(wrapper, "project"), &projects[i]);
+    bool more = fields.all || fields.count;
+    for (size_t i = 0; i < count; i++) {
+        struct el *el = doc_item(wrapper, "project");
+        write_project(el, &projects[i]);
+        if (more)
+            write_more(call, el, &projects[i]);
+        fields_apply(&fields, el);
+    }
     return E_OK;
 }
 

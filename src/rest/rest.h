@@ -29,16 +29,19 @@ struct rest_config {
     struct recorder *recorder;
     struct throttle *throttle;
     struct log *log;
+};
+
+/* Settings that may change while serving (SIGHUP). */
+struct rest_tuning {
     struct jwt_policy policy;
     int64_t session_life_ms, pat_idle_ms;
     bool explain_refusals;
-    bool draining; /* see rest_set_draining */
 };
 
-struct rest *rest_new(const struct rest_config *config);
+struct rest *rest_new(const struct rest_config *config, const struct rest_tuning *tuning);
 void rest_free(struct rest **rest);
-/* Settings that may change while serving (SIGHUP). Any thread. */
-void rest_set_explain(struct rest *rest, bool explain_refusals);
+/* Requests that begin from now on go by these settings. One thread at a time. */
+void rest_tune(struct rest *rest, const struct rest_tuning *tuning);
 /* /easel/v1/ready answers 503 from now on. */
 void rest_set_draining(struct rest *rest);
 

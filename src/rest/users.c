@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "rest/call.h"
+#include "rest/fields.h"
 #include "rest/handlers.h"
 #include "rest/write.h"
 
@@ -58,23 +59,31 @@ static enum err user_get_call(struct call *call)
 
 const struct handler rest_user_get = {user_get_call, STARTS_READING};
 
+static const struct field_names USER_FIELDS = {
+    "user", "id;name;fullName;email;siteRole;lastLogin;externalAuthUserId",
+    "authSetting;domain;language;locale"};
+
 static enum err user_list_call(struct call *call)
 {
     struct list_request list;
+    struct fields fields;
     struct user *users;
     size_t count;
     int64_t total;
     enum err err = call_list(call, user_fields, user_field_count, &list);
     if (!err)
+        err = fields_parse(call, &USER_FIELDS, &fields);
+    if (!err)
         err = user_list(&call->tx, call->session->site_id, &list, &users, &count, &total);
     if (err)
         return err;
-    const char *fields = query_get(&call->query, "fields");
-    bool all = fields && strstr(fields, "_all_");
     call_pagination(call, &list, total);
     struct el *wrapper = doc_child(call->out, "users");
-    for (size_t i = 0; i < count; i++)
-        write_user(doc_item(wrapper, "user"), &users[i], all ? USER_WHOLE : USER_LISTED);
+    for (size_t i = 0; i < count; i++) {
+        struct el *el = doc_item(wrapper, "user");
+        write_user(el, &users[i], fields.usual && !fields.count ? USER_LISTED : USER_WHOLE);
+        fields_apply(&fields, el);
+    }
     return E_OK;
 }
 

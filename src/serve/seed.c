@@ -13,6 +13,7 @@
 #include "domain/site.h"
 #include "domain/user.h"
 #include "store/tx.h"
+#include "tbl/methods.h"
 #include "trust/app.h"
 #include "trust/password.h"
 #include "trust/pat.h"
@@ -38,6 +39,22 @@ static enum err check_luid(struct seeding *s, const char *id)
     return !id || luid_valid(id) ? E_OK : tx_refuse(s->tx, E400000, "'%.64s' is no LUID", id);
 }
 
+/* Members that are none of those known are refused: a slip must not pass for a
+ * state that was asked for. */
+static enum err check_members(struct seeding *s, const struct el *el, const char *known,
+                              const char *what)
+{
+    for (const struct attr *a = el->attrs; a; a = a->next)
+        if (!method_list_has(known, a->name))
+            return tx_refuse(s->tx, E400000, "%s has no member '%.60s' of this form", what,
+                             a->name);
+    for (const struct el *c = el->children; c; c = c->next)
+        if (!method_list_has(known, c->name) || !c->item)
+            return tx_refuse(s->tx, E400000, "%s has no member '%.60s' of this form", what,
+                             c->name);
+    return E_OK;
+}
+
 static enum err seed_user(struct seeding *s, const struct el *el)
 {
     struct user user;
@@ -48,7 +65,10 @@ static enum err seed_user(struct seeding *s, const struct el *el)
                              .full_name = doc_get(el, "fullName"),
                              .email = doc_get(el, "email"),
                              .auth_setting = doc_get(el, "authSetting")};
-    enum err err = check_luid(s, spec.id);
+    enum err err =
+        check_members(s, el, "id;name;siteRole;fullName;email;authSetting;password", "a user");
+    if (!err)
+        err = check_luid(s, spec.id);
     if (err)
         return err;
     if (!spec.site_role)
@@ -67,7 +87,10 @@ static enum err seed_project(struct seeding *s, const struct el *el, const char 
                                 .description = doc_get(el, "description"),
                                 .content_permissions = doc_get(el, "contentPermissions"),
                                 .parent_id = parent_id};
-    enum err err = check_luid(s, spec.id);
+    enum err err =
+        check_members(s, el, "id;name;description;contentPermissions;projects", "a project");
+    if (!err)
+        err = check_luid(s, spec.id);
     if (!err)
         err = project_create(s->tx, &s->admin, s->site.id, &spec, &project);
     for (const struct el *c = doc_find(el, "projects"); c && !err; c = doc_next(c))
@@ -86,12 +109,17 @@ static enum err seed_app(struct seeding *s, const struct el *el)
                             .domain_safelist = doc_get(el, "domainSafelist"),
                             .unrestricted_embedding = FLAG_UNSET,
                             .enabled = !present || enabled ? FLAG_TRUE : FLAG_FALSE};
-    enum err err = check_luid(s, spec.client_id);
+    enum err err =
+        check_members(s, el, "name;enabled;clientId;domainSafelist;secrets", "a connected app");
+    if (!err)
+        err = check_luid(s, spec.client_id);
     if (!err)
         err = app_create(s->tx, s->site.id, &spec, &app);
     for (const struct el *c = doc_find(el, "secrets"); c && !err; c = doc_next(c)) {
         struct app_secret made, given = {.id = doc_get(c, "id"), .value = doc_get(c, "value")};
-        err = check_luid(s, given.id);
+        err = check_members(s, c, "id;value", "a secret");
+        if (!err)
+            err = check_luid(s, given.id);
         if (!err)
             err = app_secret_create(s->tx, s->keyring, s->site.id, app.client_id, &given, &made);
     }
@@ -128,8 +156,12 @@ static enum err open_site(struct seeding *s, const struct el *el, const char *ad
 {
     struct user admin;
     const char *content_url = doc_get(el, "contentUrl");
-    enum err err = E_OK;
-    content_url = content_url ? content_url : "";
+    enum err err = check_members(
+        s, el, "id;name;contentUrl;users;projects;connectedApps;personalAccessTokens", "a site");
+    if (!err && !content_url)
+        err = missing(s, "a site", "contentUrl");
+    if (err)
+        return err;
     if (site_get_by_content_url(s->tx, content_url, &s->site) != E_OK) {
         struct actor server = {.account_id = admin_account_id, .role = ROLE_SERVER_ADMINISTRATOR};
         struct site_spec spec = {
@@ -191,6 +223,10 @@ bool seed_apply(struct tx *tx, const struct keyring *keyring, const char *file,
         return false;
     }
     enum err err = json_read(tx->arena, text, len, &limits, &root, &tx->fault);
+    if (!err)
+        err = check_members(&s, root, "sites", "the seed");
+    if (!err && root->attrs)
+        err = tx_refuse(tx, E400000, "sites must be a list");
     for (const struct el *el = err ? NULL : doc_find(root, "sites"); el && !err; el = doc_next(el))
         err = seed_site(&s, el, admin_account_id);
     if (err)

@@ -62,6 +62,7 @@ void server_prepare_process(void)
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    umask(077); /* what the server writes is its own */
     /* A password's hash takes 19 MiB for a moment: such blocks go back to the system
      * at once, instead of glibc learning to keep them. */
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
@@ -175,22 +176,27 @@ static bool make_lanes(struct server *server, char *why, size_t why_size)
     return server->lanes != NULL;
 }
 
+static struct rest_tuning tuning_of(const struct config *config)
+{
+    struct rest_tuning tuning = {.policy = jwt_policy_default,
+                                 .session_life_ms = config_span(config, "session-life"),
+                                 .pat_idle_ms = config_span(config, "pat-idle"),
+                                 .explain_refusals = config_bool(config, "explain-refusals")};
+    tuning.policy.max_life_s = config_span(config, "jwt-max-life") / 1000;
+    tuning.policy.skew_s = config_span(config, "jwt-clock-skew") / 1000;
+    return tuning;
+}
+
 static void make_rest(struct server *server)
 {
-    const struct config *config = server->config;
     struct rest_config rest = {.lanes = server->lanes,
                                .keyring = server->keyring,
                                .scopes = server->scopes,
                                .recorder = server->recorder,
                                .throttle = server->throttle,
-                               .log = server->log,
-                               .policy = jwt_policy_default,
-                               .session_life_ms = config_span(config, "session-life"),
-                               .pat_idle_ms = config_span(config, "pat-idle"),
-                               .explain_refusals = config_bool(config, "explain-refusals")};
-    rest.policy.max_life_s = config_span(config, "jwt-max-life") / 1000;
-    rest.policy.skew_s = config_span(config, "jwt-clock-skew") / 1000;
-    server->rest = rest_new(&rest);
+                               .log = server->log};
+    struct rest_tuning tuning = tuning_of(server->config);
+    server->rest = rest_new(&rest, &tuning);
 }
 
 struct server *server_new(struct config *config, char *why, size_t why_size)
@@ -366,14 +372,26 @@ static void told(void *context, const struct setting_row *row, const char *shown
               LOG_S("value", shown));
 }
 
+/* Gives the settings that may change while serving to those who use them. */
+static void apply(struct server *server)
+{
+    const struct config *config = server->config;
+    struct rest_tuning tuning = tuning_of(config);
+    make_log(server);
+    rest_tune(server->rest, &tuning);
+    throttle_set(server->throttle, config_int(config, "signin-failures"),
+                 config_span(config, "signin-window"));
+    recorder_set(server->recorder, config_int(config, "events-keep"),
+                 config_span(config, "observed-keep"));
+}
+
 static void reload(struct server *server)
 {
     char why[SERVER_WHY_ROOM] = "";
     notify("RELOADING=1");
     if (!config_reload(server->config, told, server, why, sizeof why))
         log_write(server->log, LOG_ERROR, "configuration not reloaded", LOG_S("why", why));
-    make_log(server);
-    rest_set_explain(server->rest, config_bool(server->config, "explain-refusals"));
+    apply(server);
     if (http_server_tls(server->http)) {
         if (http_server_reload_tls(server->http, why, sizeof why))
             log_write(server->log, LOG_INFO, "certificate reloaded");

@@ -20,11 +20,12 @@ enum {
 };
 
 /* The texts of an event, so that copying and binding are one loop each. */
-#define EVENT_TEXTS(X)                                                                        \
-    X(kind)                                                                                   \
-    X(outcome)                                                                                \
-    X(request_id) X(peer) X(site_id) X(site_content_url) X(client_id) X(secret_id) X(subject) \
-        X(user_id) X(method) X(check) X(expected) X(found) X(scopes_granted) X(scopes_needed)
+#define EVENT_TEXTS(X)                                                                     \
+    X(kind)                                                                                \
+    X(outcome)                                                                             \
+    X(request_id)                                                                          \
+    X(peer) X(site_id) X(site_content_url) X(client_id) X(secret_id) X(subject) X(user_id) \
+        X(method) X(check) X(expected) X(found) X(scopes_granted) X(scopes_needed)
 
 struct waiting {
     struct waiting *next;
@@ -60,6 +61,14 @@ struct recorder *recorder_new(const struct recorder_config *config)
     recorder->since_trim = TRIM_EVERY; /* the first write trims what an older limit left */
     pthread_mutex_init(&recorder->lock, NULL);
     return recorder;
+}
+
+void recorder_set(struct recorder *recorder, int64_t keep, int64_t observed_keep_ms)
+{
+    pthread_mutex_lock(&recorder->lock);
+    recorder->config.keep = keep;
+    recorder->config.observed_keep_ms = observed_keep_ms;
+    pthread_mutex_unlock(&recorder->lock);
 }
 
 static void drop_all(struct waiting *w)

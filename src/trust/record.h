@@ -46,6 +46,8 @@ struct recorder_config {
 
 struct recorder *recorder_new(const struct recorder_config *config);
 void recorder_free(struct recorder **recorder);
+/* Keeps that much from now on. */
+void recorder_set(struct recorder *recorder, int64_t keep, int64_t observed_keep_ms);
 /* Copies the event (texts cut at a bound). wake: a ride does not follow by
  * itself soon, so ask for one. */
 void recorder_add(struct recorder *recorder, const struct event *event, bool wake);

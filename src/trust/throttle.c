@@ -15,7 +15,7 @@ struct window {
 };
 
 struct throttle {
-    pthread_mutex_t lock; /* guards pairs */
+    pthread_mutex_t lock; /* guards all below */
     struct map *pairs;    /* digest of address and name -> struct window */
     int64_t failures, window_ms;
 };
@@ -42,17 +42,23 @@ void throttle_free(struct throttle **throttle)
     *throttle = NULL;
 }
 
+void throttle_set(struct throttle *throttle, int64_t failures, int64_t window_ms)
+{
+    pthread_mutex_lock(&throttle->lock);
+    throttle->failures = failures;
+    throttle->window_ms = window_ms;
+    pthread_mutex_unlock(&throttle->lock);
+}
+
 bool throttle_admits(struct throttle *throttle, const char *address, const char *name, int64_t now,
                      int64_t *retry_ms_r)
 {
     char key[DIGEST_ROOM];
-    if (throttle->failures == 0)
-        return true;
     digest_pair(address, name, key);
     pthread_mutex_lock(&throttle->lock);
     const struct window *w = map_get(throttle->pairs, key);
     int64_t left = w ? w->began_at + throttle->window_ms - now : 0;
-    bool admits = !w || left <= 0 || w->failures < throttle->failures;
+    bool admits = !throttle->failures || !w || left <= 0 || w->failures < throttle->failures;
     pthread_mutex_unlock(&throttle->lock);
     *retry_ms_r = admits ? 0 : left;
     return admits;
@@ -85,8 +91,6 @@ static void make_room(struct throttle *throttle, int64_t now)
 void throttle_failed(struct throttle *throttle, const char *address, const char *name, int64_t now)
 {
     char key[DIGEST_ROOM];
-    if (throttle->failures == 0)
-        return;
     digest_pair(address, name, key);
     pthread_mutex_lock(&throttle->lock);
     struct window *w = map_get(throttle->pairs, key);
@@ -106,8 +110,6 @@ void throttle_failed(struct throttle *throttle, const char *address, const char 
 void throttle_succeeded(struct throttle *throttle, const char *address, const char *name)
 {
     char key[DIGEST_ROOM];
-    if (throttle->failures == 0)
-        return;
     digest_pair(address, name, key);
     pthread_mutex_lock(&throttle->lock);
     free(map_take(throttle->pairs, key));

@@ -16,6 +16,8 @@ struct throttle;
 /* failures 0: no limit. */
 struct throttle *throttle_new(int64_t failures, int64_t window_ms);
 void throttle_free(struct throttle **throttle);
+/* Goes by another limit from now on. */
+void throttle_set(struct throttle *throttle, int64_t failures, int64_t window_ms);
 /* False where the pair is at its limit; *retry_ms_r is the time left. */
 bool throttle_admits(struct throttle *throttle, const char *address, const char *name, int64_t now,
                      int64_t *retry_ms_r);
