@@ -306,6 +306,9 @@ def test_peers_that_are_gone(tmp_path):
             for _ in range(50):
                 with socket.create_connection((server.host, server.port), timeout=5) as connection:
                     connection.sendall(sent)
+                    connection.shutdown(socket.SHUT_WR)
+                    if sent == request:
+                        connection.recv(65536)
         limit = time.monotonic() + 5
         while len(os.listdir(folder)) > before + 20:
             assert time.monotonic() < limit, f"{len(os.listdir(folder)) - before} are still open"
