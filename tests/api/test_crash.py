@@ -156,6 +156,7 @@ def test_kill_in_the_middle_of_writes(engine, tmp_path):
             assert set(sites) <= urls
         unconfirmed = [url for url in urls - set(sites) if url.startswith("crash") and url != org.content_url]
         check_sites(server.url, org, org.home, sites[-30:] + unconfirmed[:30])
+        print(f"{confirmed} confirmed writes, {len(sites)} sites in {rounds} rounds")
         assert confirmed > rounds
         server.stop()
         if engine == "sqlite":
