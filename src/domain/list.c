@@ -124,8 +124,25 @@ static enum err parse_in(struct tx *tx, struct list_condition *c, const char *te
     return E_OK;
 }
 
-/* One field:op:value; a field named again replaces the earlier condition
- * unless both are comparisons (a range). */
+static bool compares(const struct list_condition *c)
+{
+    return *c->op == '<' || *c->op == '>';
+}
+
+/* A field named again: the last counts, but for the two ends of a range. */
+static void drop_earlier(struct list_request *request, const struct list_condition *c)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < request->condition_count; i++) {
+        const struct list_condition *old = &request->conditions[i];
+        bool range = compares(old) && compares(c) && *old->op != *c->op;
+        if (old->field != c->field || range)
+            request->conditions[kept++] = *old;
+    }
+    request->condition_count = kept;
+}
+
+/* One field:op:value. */
 static enum err parse_condition(struct tx *tx, const struct list_field *fields, size_t field_count,
                                 const char *text, size_t len, struct list_request *request)
 {
@@ -154,12 +171,7 @@ static enum err parse_condition(struct tx *tx, const struct list_field *fields, 
         c.op = "LIKE";
         c.values[0] = like_pattern(tx->arena, c.values[0]);
     }
-    bool range = *op == '<' || *op == '>';
-    for (size_t i = 0; i < request->condition_count && !range; i++)
-        if (request->conditions[i].field == field) {
-            request->conditions[i] = c;
-            return E_OK;
-        }
+    drop_earlier(request, &c);
     if (request->condition_count == LIST_CONDITIONS)
         return tx_refuse(tx, E400000, "A filter holds more than %d conditions.", LIST_CONDITIONS);
     request->conditions[request->condition_count++] = c;
