@@ -203,6 +203,19 @@ static int depth_of(struct tx *tx, const char *site_id, const struct project *pr
     return depth;
 }
 
+/* Levels of projects from this one down, itself included. */
+static int64_t height_of(struct tx *tx, const struct project *project)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "WITH RECURSIVE below (id, level) AS (SELECT p.id, 1 FROM project p WHERE p.id = "
+                "?1 UNION ALL SELECT c.id, b.level + 1 FROM project c JOIN below b ON c.parent_id "
+                "= b.id) SELECT MAX(level) FROM below");
+    stmt_text(stmt, 1, project->id);
+    int64_t height = stmt_step(stmt) == DB_ROW ? stmt_get_int(stmt, 0) : PROJECT_DEPTH_MOST;
+    stmt_reset(stmt);
+    return height;
+}
+
 static bool user_exists(struct tx *tx, const char *site_id, const char *user_id)
 {
     struct stmt *stmt =
@@ -278,6 +291,20 @@ enum err project_create(struct tx *tx, const struct actor *actor, const char *si
     return err ? err : project_get(tx, site_id, id, project_r);
 }
 
+/* True where `place` is the project or lies below it. */
+static bool lies_in(struct tx *tx, const char *site_id, const struct project *place,
+                    const struct project *project)
+{
+    struct project at = *place;
+    for (int depth = 0; depth < PROJECT_DEPTH_MOST; depth++) {
+        if (strcmp(at.id, project->id) == 0)
+            return true;
+        if (!at.parent_id || !find(tx, site_id, at.parent_id, &at))
+            return false;
+    }
+    return false;
+}
+
 /* A move: the new parent must exist, be led by the actor, and not lie below. */
 static enum err check_move(struct tx *tx, const struct actor *actor, const char *site_id,
                            const struct project *project, const char *to, const char **parent_r)
@@ -293,13 +320,12 @@ static enum err check_move(struct tx *tx, const struct actor *actor, const char 
     if (!*to)
         return E_OK;
     *parent_r = at.id;
-    for (int depth = 0; depth < PROJECT_DEPTH_MOST; depth++) {
-        if (strcmp(at.id, project->id) == 0)
-            return tx_refuse(tx, E400000, "A project can't be moved into itself or below itself.");
-        if (!at.parent_id || !find(tx, site_id, at.parent_id, &at))
-            return E_OK;
-    }
-    return tx_refuse(tx, E400000, "Projects can't be nested deeper than %d.", PROJECT_DEPTH_MOST);
+    if (lies_in(tx, site_id, &at, project))
+        return tx_refuse(tx, E400000, "A project can't be moved into itself or below itself.");
+    if (depth_of(tx, site_id, &at) + height_of(tx, project) > PROJECT_DEPTH_MOST)
+        return tx_refuse(tx, E400000, "Projects can't be nested deeper than %d.",
+                         PROJECT_DEPTH_MOST);
+    return E_OK;
 }
 
 static enum err check_update(struct tx *tx, const struct actor *actor, const char *site_id,
