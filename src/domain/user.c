@@ -224,7 +224,7 @@ static enum err check_spec(struct tx *tx, const struct actor *actor, const struc
         return tx_refuse(tx, E400000, "The name of a user can't be longer than %d characters.",
                          USER_NAME_MOST);
     *role_r = role_parse(spec->site_role);
-    if (*role_r == ROLE_GUEST || strcasecmp(spec->name, "guest") == 0)
+    if (*role_r == ROLE_GUEST || strcasecmp(bare_name(spec->name, &known), "guest") == 0)
         return tx_refuse(tx, E409005, "The Guest user can't be added.");
     bool seeding = actor == NULL && *role_r == ROLE_SERVER_ADMINISTRATOR;
     if (*role_r == ROLE_UNKNOWN || (!role_may_be_given(*role_r) && !seeding))
