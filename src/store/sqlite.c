@@ -69,7 +69,9 @@ static int configure(sqlite3 *handle, struct db_opening how, bool durable)
     if (code == SQLITE_OK)
         code = sqlite3_exec(handle,
                             "PRAGMA cache_size=-2048; PRAGMA mmap_size=0;"
-                            "PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=8388608",
+                            "PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=8388608;"
+                            /* LIKE is told apart by case on the other engine. */
+                            "PRAGMA case_sensitive_like=ON",
                             NULL, NULL, NULL);
     return code;
 }
