@@ -181,10 +181,12 @@ void connections_notify(void *arg, struct MHD_Connection *link, void **context,
             enter(server, connection);
         *context = connection;
         atomic_fetch_add(&server->begun, 1); /* last: whoever sees it finds it in the list */
-    } else if (*context) {
-        leave(server, *context);
-        *context = NULL;
+        return;
     }
+    if (*context)
+        leave(server, *context);
+    *context = NULL;
+    atomic_fetch_add(&server->ended, 1);
 }
 
 /* ---- requests of connections */

@@ -109,8 +109,9 @@ struct http_server {
     bool sweeper_runs; /* the owner's thread alone */
     pthread_t sweeper;
     atomic_uint open;
-    /* Connections handed to the loops, and those of them that a loop has begun. */
-    atomic_uint handed, begun;
+    /* Connections handed to the loops, those of them that a loop has begun, and
+     * those that have ended since. */
+    atomic_uint handed, begun, ended;
 };
 
 /* ---- listen.c */

@@ -70,6 +70,8 @@ static bool start_daemon(struct http_server *server, const struct tls_pem *pem)
      * of headers and parameters, and the head of the answer. It is cleared after
      * each request, which is why it is no larger. */
     size_t pool = config->header_limit + 4096;
+    /* Out of reach in every loop: accept.c keeps the limit. */
+    unsigned out_of_reach = (config->connections + 64) * (config->threads ? config->threads : 1);
     char priorities[] = "NORMAL:-VERS-TLS1.0:-VERS-TLS1.1";
     struct MHD_OptionItem options[8] = {0};
     int n = 0;
@@ -87,7 +89,7 @@ static bool start_daemon(struct http_server *server, const struct tls_pem *pem)
         MHD_OPTION_URI_LOG_CALLBACK, request_begin, server, MHD_OPTION_UNESCAPE_CALLBACK,
         leave_as_sent, NULL, MHD_OPTION_NOTIFY_COMPLETED, request_end, server,
         MHD_OPTION_NOTIFY_CONNECTION, connections_notify, server,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool, MHD_OPTION_CONNECTION_LIMIT, config->connections,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, pool, MHD_OPTION_CONNECTION_LIMIT, out_of_reach,
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, config->connections_per_address,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(idle_s > UINT_MAX / 2000 ? 0 : idle_s),
         MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
