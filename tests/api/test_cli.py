@@ -454,6 +454,15 @@ def test_backup_and_restore_while_serving(tmp_path):
         server.stop()
 
 
+def test_backup_of_postgres_is_for_its_own_tools(server, tmp_path):
+    if server.engine != "postgres":
+        pytest.skip("SQLite is copied by Easel itself")
+    for command in ("backup", "restore"):
+        done = run(command, tmp_path / "b", *server.store_options())
+        assert done.returncode == 1 and "SQLite" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_restore_refuses_what_is_no_backup(tmp_path):
     server = Server(data=tmp_path / "data")
     try:

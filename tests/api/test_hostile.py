@@ -459,7 +459,7 @@ def test_many_connections_that_say_nothing(server):
 
 def test_headers_that_reach_the_record(server, org):
     """Header values with odd bytes come to no harm in logs and records."""
-    for value in ("%s%n%x" * 50, "a\tb", "a" * 8000, "'\"<>&"):
+    for value in ("%s%n%x" * 50, "a\tb", "a" * 4000, "'\"<>&"):
         reply = server.client().call("GET", "/sessions/current", token=value,
                                      headers={"User-Agent": value, "X-Request-Id": value})
         assert reply.code in ("401000", "401002")
