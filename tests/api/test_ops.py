@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 import pytest
@@ -210,6 +211,22 @@ def test_limit_on_failed_sign_ins(strict):
     while guess(strict, name).code == "429000":
         assert time.monotonic() < limit
         time.sleep(0.2)
+
+
+def test_limit_on_failed_sign_ins_at_once(strict):
+    """Guesses at the same moment count before they are looked at, not after."""
+    name, codes, gate = unique("stormed"), [], threading.Barrier(30)
+
+    def one():
+        gate.wait()
+        codes.append(guess(strict, name, "127.0.0.6").code)
+
+    threads = [threading.Thread(target=one) for _ in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(codes) <= {"401001", "429000"} and codes.count("401001") <= 3, codes
 
 
 def test_the_right_password_does_not_pass_the_limit(strict):
