@@ -2,8 +2,8 @@
  *
  * The new key is put in front of the key file first, so that a crash at any
  * point leaves a file that opens all secrets; the old keys go last, once no
- * secret needs them. A server that runs meanwhile knows the old keys alone and
- * must be restarted. */
+ * secret needs them. Servers that run meanwhile read the file again by
+ * themselves (trust/seal.h). */
 #include <stdio.h>
 
 #include "cli/args.h"
@@ -56,8 +56,8 @@ int cmd_rotate_key(const struct args *args, struct config *config)
     else if (!keyring_prune_file(file, why, sizeof why))
         failed(why);
     else
-        status = printf("sealed %lld secrets under the new key %s; restart running servers\n",
-                        (long long)count, keyring_fingerprint(keyring)) < 0;
+        status = printf("sealed %lld secrets under the new key %s\n", (long long)count,
+                        keyring_fingerprint(keyring)) < 0;
     keyring_free(&keyring);
     repository_close(&tx);
     return status;

@@ -292,6 +292,9 @@ static enum err count_secrets(struct tx *tx, const char *client_id, int64_t *cou
 static enum err insert_secret(struct tx *tx, const struct keyring *keyring, const char *client_id,
                               const struct app_secret *secret)
 {
+    /* Under the lock of a rotation: it must see this secret, or this one its key. */
+    if (!db_lock(tx->db, "keys of secrets"))
+        return tx_broken(tx);
     const char *sealed = seal(keyring, tx->arena, secret->id, secret->value);
     if (!sealed)
         return tx_refuse(tx, E400143, "The secret could not be sealed.");
@@ -427,7 +430,7 @@ int64_t app_secrets_reseal(struct tx *tx, const struct keyring *keyring)
 {
     struct resealing *list;
     int64_t count = 0;
-    if (stale_secrets(tx, keyring, &list))
+    if (!db_lock(tx->db, "keys of secrets") || stale_secrets(tx, keyring, &list))
         return -1;
     for (; list; list = list->next, count++) {
         const char *value = unseal(keyring, tx->arena, list->id, list->sealed);

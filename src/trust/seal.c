@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +23,19 @@ struct key {
     char print[PRINT + 1];
 };
 
-struct keyring {
+/* Immutable once published. */
+struct keyset {
+    struct keyset *before; /* older ones are kept: someone may be reading */
+    struct timespec changed;
+    ino_t inode;
     size_t count;
     struct key keys[KEYS_MOST];
+};
+
+struct keyring {
+    pthread_mutex_t lock; /* held while reading the file again */
+    char *file;           /* NULL: the keys come from elsewhere and never change */
+    struct keyset *set;   /* atomic */
 };
 
 static void key_finish(struct key *key)
@@ -35,30 +46,63 @@ static void key_finish(struct key *key)
     key->print[PRINT] = '\0';
 }
 
-static struct keyring *keyring_new(void)
+static struct keyset *keyset_new(void)
+{
+    struct keyset *set = calloc(1, sizeof *set);
+    if (!set)
+        abort();
+    return set;
+}
+
+static void keyset_free(struct keyset **set)
+{
+    while (*set) {
+        struct keyset *before = (*set)->before;
+        secret_wipe(*set, sizeof **set);
+        free(*set);
+        *set = before;
+    }
+}
+
+static struct keyset *keyset_random(void)
+{
+    struct keyset *set = keyset_new();
+    set->count = 1;
+    random_bytes(set->keys[0].bytes, KEY_BYTES);
+    key_finish(&set->keys[0]);
+    return set;
+}
+
+static struct keyring *keyring_of(struct keyset *set, const char *file)
 {
     struct keyring *ring = calloc(1, sizeof *ring);
     if (!ring)
         abort();
+    pthread_mutex_init(&ring->lock, NULL);
+    ring->file = file ? strdup(file) : NULL;
+    ring->set = set;
     return ring;
+}
+
+static const struct keyset *keys_of(const struct keyring *keyring)
+{
+    return __atomic_load_n(&keyring->set, __ATOMIC_ACQUIRE);
 }
 
 void keyring_free(struct keyring **keyring)
 {
     if (!*keyring)
         return;
-    secret_wipe(*keyring, sizeof **keyring);
+    keyset_free(&(*keyring)->set);
+    pthread_mutex_destroy(&(*keyring)->lock);
+    free((*keyring)->file);
     free(*keyring);
     *keyring = NULL;
 }
 
 struct keyring *keyring_random(void)
 {
-    struct keyring *ring = keyring_new();
-    ring->count = 1;
-    random_bytes(ring->keys[0].bytes, KEY_BYTES);
-    key_finish(&ring->keys[0]);
-    return ring;
+    return keyring_of(keyset_random(), NULL);
 }
 
 static bool key_parse(struct key *key, const char *text, size_t len)
@@ -74,30 +118,35 @@ static bool key_parse(struct key *key, const char *text, size_t len)
     return ok;
 }
 
-struct keyring *keyring_parse(const char *text, char *why, size_t why_size)
+static struct keyset *keyset_parse(const char *text, char *why, size_t why_size)
 {
     static const char SPACE[] = " \t\r\n,";
-    struct keyring *ring = keyring_new();
+    struct keyset *set = keyset_new();
     for (text += strspn(text, SPACE); *text; text += strspn(text, SPACE)) {
         size_t len = strcspn(text, SPACE);
-        if (ring->count == KEYS_MOST || !key_parse(&ring->keys[ring->count], text, len)) {
-            snprintf(why, why_size, "key %zu is not base64 of %d bytes", ring->count + 1,
-                     KEY_BYTES);
-            keyring_free(&ring);
+        if (set->count == KEYS_MOST || !key_parse(&set->keys[set->count], text, len)) {
+            snprintf(why, why_size, "key %zu is not base64 of %d bytes", set->count + 1, KEY_BYTES);
+            keyset_free(&set);
             return NULL;
         }
-        ring->count++;
+        set->count++;
         text += len;
     }
-    if (!ring->count) {
+    if (!set->count) {
         snprintf(why, why_size, "no key is given");
-        keyring_free(&ring);
+        keyset_free(&set);
     }
-    return ring;
+    return set;
+}
+
+struct keyring *keyring_parse(const char *text, char *why, size_t why_size)
+{
+    struct keyset *set = keyset_parse(text, why, why_size);
+    return set ? keyring_of(set, NULL) : NULL;
 }
 
 /* Writes keys (newest first) to `file` by way of a temporary one. */
-static bool keys_write(const char *file, const struct keyring *ring, char *why, size_t why_size)
+static bool keys_write(const char *file, const struct keyset *ring, char *why, size_t why_size)
 {
     char temporary[4096];
     snprintf(temporary, sizeof temporary, "%s.%d", file, (int)getpid());
@@ -124,78 +173,112 @@ static bool keys_write(const char *file, const struct keyring *ring, char *why, 
 
 static bool key_file_make(const char *file, char *why, size_t why_size)
 {
-    struct keyring *ring = keyring_random();
-    bool ok = keys_write(file, ring, why, why_size);
-    keyring_free(&ring);
+    struct keyset *set = keyset_random();
+    bool ok = keys_write(file, set, why, why_size);
+    keyset_free(&set);
     return ok;
+}
+
+/* Opens the file; -1 with a sentence where it cannot be read or is open to others. */
+static int key_file_open(const char *file, struct stat *st, char *why, size_t why_size)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, st) != 0) {
+        snprintf(why, why_size, "cannot read key file %s: %s", file, strerror(errno));
+    } else if (st->st_mode & 077) {
+        snprintf(why, why_size, "key file %s is open to others (mode %03o): chmod 600 it", file,
+                 (unsigned)(st->st_mode & 0777));
+    } else {
+        return fd;
+    }
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+static struct keyset *keyset_read(const char *file, char *why, size_t why_size)
+{
+    char text[KEYS_MOST * 48 + 1], inner[128];
+    struct stat st;
+    int fd = key_file_open(file, &st, why, why_size);
+    if (fd < 0)
+        return NULL;
+    ssize_t got = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    struct keyset *set = keyset_parse(text, inner, sizeof inner);
+    secret_wipe(text, sizeof text);
+    if (set) {
+        set->changed = st.st_mtim;
+        set->inode = st.st_ino;
+    } else {
+        snprintf(why, why_size, "key file %s: %s", file, inner);
+    }
+    return set;
 }
 
 struct keyring *keyring_load(const char *file, bool create, char *why, size_t why_size)
 {
-    char text[KEYS_MOST * 48 + 1];
+    if (create && access(file, F_OK) != 0 && errno == ENOENT && !key_file_make(file, why, why_size))
+        return NULL;
+    struct keyset *set = keyset_read(file, why, why_size);
+    return set ? keyring_of(set, file) : NULL;
+}
+
+/* Reads the file again if it is another than it was; where that fails the keys
+ * stay. Another process may have rotated them. */
+static void refresh(const struct keyring *keyring)
+{
+    struct keyring *ring = (struct keyring *)keyring; /* its lock and its set are its own affair */
     struct stat st;
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT && create) {
-        if (!key_file_make(file, why, why_size))
-            return NULL;
-        fd = open(file, O_RDONLY | O_CLOEXEC);
+    char why[256];
+    if (!ring->file || stat(ring->file, &st) != 0)
+        return;
+    pthread_mutex_lock(&ring->lock);
+    struct keyset *old = ring->set;
+    bool same = old->inode == st.st_ino && old->changed.tv_sec == st.st_mtim.tv_sec &&
+                old->changed.tv_nsec == st.st_mtim.tv_nsec;
+    struct keyset *set = same ? NULL : keyset_read(ring->file, why, sizeof why);
+    if (set) {
+        set->before = old;
+        __atomic_store_n(&ring->set, set, __ATOMIC_RELEASE);
     }
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        snprintf(why, why_size, "cannot read key file %s: %s", file, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return NULL;
-    }
-    if (st.st_mode & 077) {
-        snprintf(why, why_size, "key file %s is open to others (mode %03o): chmod 600 it", file,
-                 (unsigned)(st.st_mode & 0777));
-        close(fd);
-        return NULL;
-    }
-    ssize_t got = read(fd, text, sizeof text - 1);
-    close(fd);
-    text[got > 0 ? got : 0] = '\0';
-    char inner[128];
-    struct keyring *ring = keyring_parse(text, inner, sizeof inner);
-    secret_wipe(text, sizeof text);
-    if (!ring)
-        snprintf(why, why_size, "key file %s: %s", file, inner);
-    return ring;
+    pthread_mutex_unlock(&ring->lock);
 }
 
 bool keyring_rotate_file(const char *file, char *why, size_t why_size)
 {
-    struct keyring *old = keyring_load(file, false, why, why_size);
+    struct keyset *old = keyset_read(file, why, why_size);
     if (!old)
         return false;
-    struct keyring *ring = keyring_random();
-    for (size_t i = 0; i < old->count && ring->count < KEYS_MOST; i++)
-        ring->keys[ring->count++] = old->keys[i];
-    bool ok = keys_write(file, ring, why, why_size);
-    keyring_free(&old);
-    keyring_free(&ring);
+    struct keyset *set = keyset_random();
+    for (size_t i = 0; i < old->count && set->count < KEYS_MOST; i++)
+        set->keys[set->count++] = old->keys[i];
+    bool ok = keys_write(file, set, why, why_size);
+    keyset_free(&old);
+    keyset_free(&set);
     return ok;
 }
 
 bool keyring_prune_file(const char *file, char *why, size_t why_size)
 {
-    struct keyring *ring = keyring_load(file, false, why, why_size);
-    if (!ring)
+    struct keyset *set = keyset_read(file, why, why_size);
+    if (!set)
         return false;
-    ring->count = 1;
-    bool ok = keys_write(file, ring, why, why_size);
-    keyring_free(&ring);
+    set->count = 1;
+    bool ok = keys_write(file, set, why, why_size);
+    keyset_free(&set);
     return ok;
 }
 
 const char *keyring_fingerprint(const struct keyring *keyring)
 {
-    return keyring->keys[0].print;
+    return keys_of(keyring)->keys[0].print;
 }
 
 bool keyring_current(const struct keyring *keyring, const char *sealed)
 {
-    return strncmp(sealed, keyring->keys[0].print, PRINT) == 0 && sealed[PRINT] == ':';
+    return strncmp(sealed, keyring_fingerprint(keyring), PRINT) == 0 && sealed[PRINT] == ':';
 }
 
 /* One direction of AES-256-GCM with `id` as additional data. */
@@ -219,13 +302,15 @@ char *seal(const struct keyring *keyring, struct arena *arena, const char *id, c
     size_t len = strlen(secret);
     if (len > SECRET_MOST)
         return NULL;
+    refresh(keyring); /* never seal under a key that is about to go */
+    const struct key *key = &keys_of(keyring)->keys[0];
     unsigned char *box = arena_alloc(arena, NONCE + len + TAG);
     random_bytes(box, NONCE);
-    if (!gcm(true, &keyring->keys[0], box, id, (const unsigned char *)secret, len, box + NONCE,
+    if (!gcm(true, key, box, id, (const unsigned char *)secret, len, box + NONCE,
              box + NONCE + len))
         return NULL;
     char *out = arena_alloc(arena, PRINT + 1 + BASE64_ROOM(NONCE + len + TAG));
-    memcpy(out, keyring->keys[0].print, PRINT);
+    memcpy(out, key->print, PRINT);
     out[PRINT] = ':';
     base64_encode(box, NONCE + len + TAG, out + PRINT + 1);
     return out;
@@ -236,6 +321,28 @@ static void wipe_text(void *text)
     secret_wipe(text, strlen(text));
 }
 
+static char *unseal_with(const struct key *key, struct arena *arena, const char *id,
+                         const unsigned char *box, size_t len)
+{
+    size_t plain = len - NONCE - TAG;
+    unsigned char tag[TAG];
+    char *out = arena_zalloc(arena, plain + 1);
+    memcpy(tag, box + NONCE + plain, TAG);
+    if (!gcm(false, key, box, id, box + NONCE, plain, (unsigned char *)out, tag))
+        return NULL;
+    arena_on_free(arena, wipe_text, out);
+    return out;
+}
+
+static const struct key *key_of(const struct keyring *keyring, const char *sealed)
+{
+    const struct keyset *set = keys_of(keyring);
+    for (size_t i = 0; i < set->count; i++)
+        if (memcmp(sealed, set->keys[i].print, PRINT) == 0)
+            return &set->keys[i];
+    return NULL;
+}
+
 char *unseal(const struct keyring *keyring, struct arena *arena, const char *id, const char *sealed)
 {
     size_t text_len = strlen(sealed), len = 0;
@@ -244,16 +351,10 @@ char *unseal(const struct keyring *keyring, struct arena *arena, const char *id,
     unsigned char *box = arena_alloc(arena, text_len);
     if (!base64_decode(sealed + PRINT + 1, text_len - PRINT - 1, box, &len) || len < NONCE + TAG)
         return NULL;
-    size_t plain = len - NONCE - TAG;
-    for (size_t i = 0; i < keyring->count; i++) {
-        if (memcmp(sealed, keyring->keys[i].print, PRINT) != 0)
-            continue;
-        char *out = arena_zalloc(arena, plain + 1);
-        if (gcm(false, &keyring->keys[i], box, id, box + NONCE, plain, (unsigned char *)out,
-                box + NONCE + plain)) {
-            arena_on_free(arena, wipe_text, out);
-            return out;
-        }
+    const struct key *key = key_of(keyring, sealed);
+    if (!key) {
+        refresh(keyring);
+        key = key_of(keyring, sealed);
     }
-    return NULL;
+    return key ? unseal_with(key, arena, id, box, len) : NULL;
 }

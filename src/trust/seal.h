@@ -7,7 +7,9 @@
  * without a moment in which a secret cannot be read. A sealed text is
  *     <key fingerprint, 8 hex>:<base64 of nonce, ciphertext, tag>
  *
- * A keyring is immutable after it was made and may be shared by threads. */
+ * A keyring may be shared by threads. One that came from a file reads it again
+ * when it is to seal and the file has changed, or meets a key it does not know:
+ * a rotation by another process needs no restart. */
 #ifndef EASEL_TRUST_SEAL_H
 #define EASEL_TRUST_SEAL_H
 
