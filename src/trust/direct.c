@@ -112,17 +112,21 @@ static bool refuse_replay(struct checking *c)
                   arena_printf(c->tx->arena, "'%.100s', used before", c->out->jwt.jti));
 }
 
-/* Passes the later claims' steps on only after REPLAY was told in its place. */
+/* Tells REPLAY in its place; where it failed, nothing after it. */
 struct ordered_trail {
     struct trail base;
     struct checking *c;
+    bool replay;
 };
 
 static void passed_in_order(struct trail *trail, enum trust_check check, const char *found)
 {
-    struct checking *c = ((struct ordered_trail *)trail)->c;
+    const struct ordered_trail *ordered = (struct ordered_trail *)trail;
+    struct checking *c = ordered->c;
+    if (ordered->replay && check > TRUST_REPLAY)
+        return;
     pass(c, check, found);
-    if (check == TRUST_JTI)
+    if (check == TRUST_JTI && !ordered->replay)
         pass(c, TRUST_REPLAY, "not used before");
 }
 
@@ -132,12 +136,11 @@ static void passed_in_order(struct trail *trail, enum trust_check check, const c
 static bool check_claims(struct checking *c)
 {
     struct tx *tx = c->tx;
-    struct ordered_trail ordered = {{passed_in_order}, c};
     bool explain = c->trail != NULL;
     bool replay = explain && replayed(c);
-    struct verdict v =
-        jwt_verify(tx->arena, &c->out->jwt, c->secret, strlen(c->secret), c->request->policy,
-                   tx->now, explain && !replay ? &ordered.base : NULL);
+    struct ordered_trail ordered = {{passed_in_order}, c, replay};
+    struct verdict v = jwt_verify(tx->arena, &c->out->jwt, c->secret, strlen(c->secret),
+                                  c->request->policy, tx->now, explain ? &ordered.base : NULL);
     if (v.failed && v.failed < TRUST_REPLAY) {
         c->out->verdict = v;
         return false;
@@ -170,6 +173,8 @@ static bool check_site(struct checking *c)
 {
     if (c->request->site_id)
         return pass(c, TRUST_SITE, c->request->content_url);
+    if (replayed(c))
+        return refuse_replay(c);
     return refuse(
         c, TRUST_SITE, "the content URL of a site",
         arena_printf(c->tx->arena, "'%.100s', which names no site", c->request->content_url));
