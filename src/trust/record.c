@@ -302,7 +302,7 @@ static struct waiting *take_queue(struct recorder *recorder, size_t *count_r, bo
     recorder->count = 0;
     recorder->since_trim += (int64_t)*count_r;
     int64_t every = recorder->config.keep / 4 + 1;
-    *trim_r = recorder->since_trim >= (every < TRIM_EVERY ? every : TRIM_EVERY);
+    *trim_r = *count_r > 0 && recorder->since_trim >= (every < TRIM_EVERY ? every : TRIM_EVERY);
     if (*trim_r)
         recorder->since_trim = 0;
     pthread_mutex_unlock(&recorder->lock);
@@ -323,7 +323,7 @@ static void ride(struct recorder *recorder, struct db *db, int64_t now, bool flu
     }
     drop_all(list);
     write_counters(recorder, db, now, flush);
-    if (trims && count)
+    if (trims)
         trim(recorder, db, now);
 }
 
