@@ -26,35 +26,40 @@ static const char *token_new(struct tx *tx, const char *site_id)
     return arena_printf(tx->arena, "%s|%s|%s", first, second, site_id);
 }
 
+/* The first 128 bits of the digest in the form of a LUID. */
+static const char *session_id(struct arena *arena, const char *hash)
+{
+    return arena_printf(arena, "%.8s-%.4s-%.4s-%.4s-%.12s", hash, hash + 8, hash + 12, hash + 16,
+                        hash + 20);
+}
+
 enum err session_open(struct tx *tx, const struct session *about, const char **token_r)
 {
-    char id[LUID_ROOM], hash[DIGEST_ROOM];
-    luid_random(id);
+    char hash[DIGEST_ROOM];
     *token_r = token_new(tx, about->site_id);
     session_token_hash(*token_r, hash);
     struct stmt *stmt = db_prepare(
-        tx->db, "INSERT INTO session (id, token_hash, site_id, site_user_id, via, client_id, "
+        tx->db, "INSERT INTO session (token_hash, site_id, site_user_id, via, client_id, "
                 "secret_id, pat_id, impersonator_id, scopes, created_at, expires_at) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
-    stmt_text(stmt, 1, id);
-    stmt_text(stmt, 2, hash);
-    stmt_text(stmt, 3, about->site_id);
-    stmt_text(stmt, 4, about->user_id);
-    stmt_text(stmt, 5, about->via);
-    stmt_text(stmt, 6, about->client_id);
-    stmt_text(stmt, 7, about->secret_id);
-    stmt_text(stmt, 8, about->pat_id);
-    stmt_text(stmt, 9, about->impersonator_id);
-    stmt_text(stmt, 10, about->scopes);
-    stmt_int(stmt, 11, tx->now);
-    stmt_int(stmt, 12, about->expires_at);
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+    stmt_text(stmt, 1, hash);
+    stmt_text(stmt, 2, about->site_id);
+    stmt_text(stmt, 3, about->user_id);
+    stmt_text(stmt, 4, about->via);
+    stmt_text(stmt, 5, about->client_id);
+    stmt_text(stmt, 6, about->secret_id);
+    stmt_text(stmt, 7, about->pat_id);
+    stmt_text(stmt, 8, about->impersonator_id);
+    stmt_text(stmt, 9, about->scopes);
+    stmt_int(stmt, 10, tx->now);
+    stmt_int(stmt, 11, about->expires_at);
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
 
 bool session_find(struct tx *tx, const char *token_hash, struct session *session_r)
 {
     struct stmt *stmt =
-        db_prepare(tx->db, "SELECT id, site_id, site_user_id, via, client_id, secret_id, pat_id, "
+        db_prepare(tx->db, "SELECT token_hash, site_id, site_user_id, via, client_id, secret_id, pat_id, "
                            "impersonator_id, scopes, created_at, expires_at FROM session "
                            "WHERE token_hash = ?1 AND expires_at > ?2");
     stmt_text(stmt, 1, token_hash);
@@ -62,7 +67,7 @@ bool session_find(struct tx *tx, const char *token_hash, struct session *session
     bool found = stmt_step(stmt) == DB_ROW;
     if (found)
         *session_r = (struct session){
-            .id = tx_text(tx, stmt, 0),
+            .id = session_id(tx->arena, stmt_get_text(stmt, 0)),
             .site_id = tx_text(tx, stmt, 1),
             .user_id = tx_text(tx, stmt, 2),
             .via = tx_text(tx, stmt, 3),
@@ -79,24 +84,38 @@ bool session_find(struct tx *tx, const char *token_hash, struct session *session
 }
 
 static const char *const END_SQL[] = {
-    [SESSION_ITSELF] = "DELETE FROM session WHERE id = ?1",
-    [SESSIONS_OF_APP] = "DELETE FROM session WHERE client_id = ?1",
+    /* 'g' comes after every hexadecimal digit. */
+    [SESSION_ITSELF] = "DELETE FROM session WHERE token_hash > ?1 AND token_hash < ?1 || 'g'",
+    [SESSIONS_OF_APP] = "DELETE FROM session WHERE secret_id IN "
+                        "(SELECT id FROM connected_app_secret WHERE client_id = ?1)",
     [SESSIONS_OF_SECRET] = "DELETE FROM session WHERE secret_id = ?1",
     [SESSIONS_OF_PAT] = "DELETE FROM session WHERE pat_id = ?1",
     [SESSIONS_OF_USER] = "DELETE FROM session WHERE site_user_id = ?1",
 };
 
+static struct stmt *end_stmt(struct tx *tx, enum sessions_of what, const char *id)
+{
+    char prefix[33] = "";
+    size_t len = 0;
+    struct stmt *stmt = db_prepare(tx->db, END_SQL[what]);
+    if (what == SESSION_ITSELF) {
+        for (const char *p = id; *p && len < sizeof prefix - 1; p++)
+            if (*p != '-')
+                prefix[len++] = *p;
+        id = arena_strdup(tx->arena, prefix);
+    }
+    stmt_text(stmt, 1, id);
+    return stmt;
+}
+
 enum err sessions_end(struct tx *tx, enum sessions_of what, const char *id)
 {
-    struct stmt *stmt = db_prepare(tx->db, END_SQL[what]);
-    stmt_text(stmt, 1, id);
-    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+    return stmt_step(end_stmt(tx, what, id)) == DB_DONE ? E_OK : tx_broken(tx);
 }
 
 enum err session_end(struct tx *tx, const char *id, bool *found_r)
 {
-    struct stmt *stmt = db_prepare(tx->db, END_SQL[SESSION_ITSELF]);
-    stmt_text(stmt, 1, id);
+    struct stmt *stmt = end_stmt(tx, SESSION_ITSELF, id);
     if (stmt_step(stmt) != DB_DONE)
         return tx_broken(tx);
     *found_r = stmt_changes(stmt) > 0;
@@ -135,8 +154,8 @@ enum err trust_sweep(struct tx *tx)
     static const char *const sweeps[] = {
         "DELETE FROM used_jti WHERE key IN "
         "(SELECT key FROM used_jti WHERE expires_at <= ?1 LIMIT 2000)",
-        "DELETE FROM session WHERE id IN "
-        "(SELECT id FROM session WHERE expires_at <= ?1 LIMIT 2000)",
+        "DELETE FROM session WHERE token_hash IN "
+        "(SELECT token_hash FROM session WHERE expires_at <= ?1 LIMIT 2000)",
     };
     for (size_t i = 0; i < sizeof sweeps / sizeof *sweeps; i++) {
         struct stmt *stmt = db_prepare(tx->db, sweeps[i]);

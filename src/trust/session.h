@@ -16,7 +16,7 @@
 struct tx;
 
 struct session {
-    const char *id; /* LUID */
+    const char *id; /* LUID: the beginning of the token's digest */
     const char *site_id, *user_id;
     const char *via;                   /* "jwt", "password" or "pat" */
     const char *client_id, *secret_id; /* of a JWT; else NULL */

@@ -14,7 +14,7 @@ CREATE TABLE site (
     content_url_key {text} NOT NULL UNIQUE,
     state {text} NOT NULL,
     admin_mode {text} NOT NULL,
-    attributes {text} NOT NULL, -- JSON object of the other settings
+    attributes {text} NOT NULL, -- the other settings, a line each
     user_count {int} NOT NULL DEFAULT 0,
     project_count {int} NOT NULL DEFAULT 0,
     created_at {int} NOT NULL,
@@ -119,10 +119,12 @@ CREATE TABLE personal_access_token (
 );
 CREATE INDEX personal_access_token_name ON personal_access_token (name);
 
+-- A session is written at every sign-in, so it has the fewest indexes that its
+-- ends need: its id is the beginning of the token's digest, its site goes with
+-- its user, those of an app are found by the app's secrets.
 CREATE TABLE session (
-    id {text} NOT NULL PRIMARY KEY,
-    token_hash {text} NOT NULL UNIQUE,
-    site_id {text} NOT NULL REFERENCES site (id) ON DELETE CASCADE,
+    token_hash {text} NOT NULL PRIMARY KEY,
+    site_id {text} NOT NULL,
     site_user_id {text} NOT NULL REFERENCES site_user (id) ON DELETE CASCADE,
     via {text} NOT NULL, -- jwt, password or pat
     client_id {text},
@@ -132,12 +134,10 @@ CREATE TABLE session (
     scopes {text}, -- separated by spaces
     created_at {int} NOT NULL,
     expires_at {int} NOT NULL
-);
-CREATE INDEX session_client ON session (client_id);
-CREATE INDEX session_secret ON session (secret_id);
-CREATE INDEX session_pat ON session (pat_id);
+) {without_rowid};
+CREATE INDEX session_secret ON session (secret_id) WHERE secret_id IS NOT NULL;
+CREATE INDEX session_pat ON session (pat_id) WHERE pat_id IS NOT NULL;
 CREATE INDEX session_user_id ON session (site_user_id);
-CREATE INDEX session_site ON session (site_id);
 CREATE INDEX session_expiry ON session (expires_at);
 
 CREATE TABLE used_jti (
@@ -168,7 +168,6 @@ CREATE TABLE event (
     scopes_needed {text},
     outcome {text} NOT NULL
 );
-CREATE INDEX event_at ON event (at);
 
 CREATE TABLE observed_call (
     client_id {text} NOT NULL,
