@@ -58,10 +58,10 @@ enum err session_open(struct tx *tx, const struct session *about, const char **t
 
 bool session_find(struct tx *tx, const char *token_hash, struct session *session_r)
 {
-    struct stmt *stmt =
-        db_prepare(tx->db, "SELECT token_hash, site_id, site_user_id, via, client_id, secret_id, pat_id, "
-                           "impersonator_id, scopes, created_at, expires_at FROM session "
-                           "WHERE token_hash = ?1 AND expires_at > ?2");
+    struct stmt *stmt = db_prepare(
+        tx->db, "SELECT token_hash, site_id, site_user_id, via, client_id, secret_id, pat_id, "
+                "impersonator_id, scopes, created_at, expires_at FROM session "
+                "WHERE token_hash = ?1 AND expires_at > ?2");
     stmt_text(stmt, 1, token_hash);
     stmt_int(stmt, 2, tx->now);
     bool found = stmt_step(stmt) == DB_ROW;
@@ -86,25 +86,29 @@ bool session_find(struct tx *tx, const char *token_hash, struct session *session
 static const char *const END_SQL[] = {
     /* 'g' comes after every hexadecimal digit. */
     [SESSION_ITSELF] = "DELETE FROM session WHERE token_hash > ?1 AND token_hash < ?1 || 'g'",
-    [SESSIONS_OF_APP] = "DELETE FROM session WHERE secret_id IN "
-                        "(SELECT id FROM connected_app_secret WHERE client_id = ?1)",
+    [SESSIONS_OF_APP] = ("DELETE FROM session WHERE secret_id IN "
+                         "(SELECT id FROM connected_app_secret WHERE client_id = ?1)"),
     [SESSIONS_OF_SECRET] = "DELETE FROM session WHERE secret_id = ?1",
     [SESSIONS_OF_PAT] = "DELETE FROM session WHERE pat_id = ?1",
     [SESSIONS_OF_USER] = "DELETE FROM session WHERE site_user_id = ?1",
 };
 
+/* The digits of an id; of a text that is none, what comes after every digest, so
+ * that a piece of an id ends nothing. */
+static const char *digest_prefix(struct arena *arena, const char *id)
+{
+    char luid[LUID_ROOM];
+    if (!luid_valid(id))
+        return "g";
+    luid_normalize(id, luid);
+    return arena_printf(arena, "%.8s%.4s%.4s%.4s%.12s", luid, luid + 9, luid + 14, luid + 19,
+                        luid + 24);
+}
+
 static struct stmt *end_stmt(struct tx *tx, enum sessions_of what, const char *id)
 {
-    char prefix[33] = "";
-    size_t len = 0;
     struct stmt *stmt = db_prepare(tx->db, END_SQL[what]);
-    if (what == SESSION_ITSELF) {
-        for (const char *p = id; *p && len < sizeof prefix - 1; p++)
-            if (*p != '-')
-                prefix[len++] = *p;
-        id = arena_strdup(tx->arena, prefix);
-    }
-    stmt_text(stmt, 1, id);
+    stmt_text(stmt, 1, what == SESSION_ITSELF ? digest_prefix(tx->arena, id) : id);
     return stmt;
 }
 
