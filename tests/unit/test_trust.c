@@ -2,6 +2,7 @@
  * check by check, on both engines. JSON is written with ' for ". */
 #include "acting.h"
 
+#include <ctype.h>
 #include <pthread.h>
 #include <sys/stat.h>
 
@@ -486,8 +487,35 @@ static void sessions(void **state)
     bool ended;
     expect(tx, session_end(tx, found.id, &ended), E_OK, "end");
     assert_true(ended && !session_find(tx, hash, &found) && session_find(tx, other, &found));
-    expect(tx, session_end(tx, NOBODY, &ended), E_OK, "end of none");
-    assert_false(ended);
+    /* only a whole id ends a session, and only its own */
+    char upper[LUID_ROOM], near[LUID_ROOM];
+    assert_true(session_find(tx, other, &found) && luid_valid(found.id));
+    for (int i = 0; i < LUID_ROOM; i++)
+        upper[i] = (char)toupper((unsigned char)found.id[i]);
+    memcpy(near, found.id, LUID_ROOM);
+    near[LUID_LEN - 1] = near[LUID_LEN - 1] == '0' ? '1' : '0';
+    const char *const ids[] = {NOBODY,
+                               "",
+                               "-",
+                               "----",
+                               "0",
+                               "g",
+                               "/",
+                               "%",
+                               "' OR 1=1 --",
+                               near,
+                               arena_strndup(tx->arena, found.id, 35),
+                               arena_strndup(tx->arena, other, 32),
+                               other};
+    for (size_t i = 0; i < LENGTH(ids); i++) {
+        expect(tx, session_end(tx, ids[i], &ended), E_OK, ids[i]);
+        expect(tx, sessions_end(tx, SESSION_ITSELF, ids[i]), E_OK, ids[i]);
+        if (ended || !session_find(tx, other, &found))
+            fail_msg("'%s' ends a session", ids[i]);
+    }
+    expect(tx, session_end(tx, upper, &ended), E_OK, "without case");
+    assert_true(ended);
+    open_session(tx, &about, other);
     tx->now = NOW + 999;
     assert_true(session_find(tx, other, &found));
     tx->now = NOW + 1000;
@@ -502,10 +530,18 @@ static void sessions(void **state)
 static void sessions_end_with_their_origin(void **state)
 {
     struct tx *tx = world_make(state);
+    run_sql(tx->db, "INSERT INTO connected_app (client_id, site_id, name, enabled, created_at, "
+                    "updated_at, serial) VALUES ('" APP "', '" SITE "', 'App', 1, 1, 1, 1)");
+    run_sql(tx->db, "INSERT INTO connected_app_secret (id, client_id, sealed, created_at) VALUES "
+                    "('" KID "', '" APP "', 'x', 1), ('" NOBODY "', '" APP "', 'x', 1)");
     const struct session about[] = {
         {.site_id = SITE, .user_id = INES, .via = "jwt", .client_id = APP, .secret_id = KID},
         {.site_id = SITE, .user_id = INES, .via = "jwt", .client_id = APP, .secret_id = NOBODY},
-        {.site_id = SITE, .user_id = INES, .via = "jwt", .client_id = FOREIGN_APP},
+        {.site_id = SITE,
+         .user_id = INES,
+         .via = "jwt",
+         .client_id = FOREIGN_APP,
+         .secret_id = DISABLED_KID},
         {.site_id = SITE, .user_id = INES, .via = "pat", .pat_id = APP},
         {.site_id = OTHER_SITE, .user_id = OTTO, .via = "password"},
     };
