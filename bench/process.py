@@ -126,7 +126,7 @@ def busy_seconds():
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def wait_for_quiet(limit=10.0):
+def wait_for_quiet(limit=5.0):
     """Until others leave the two cores alone for a moment, or the limit."""
     end = time.monotonic() + limit
     while time.monotonic() < end:

@@ -99,7 +99,7 @@ Written by `bench/run.py --write` ({date}); do not edit the figures by hand.
 measures each candidate once, one after the other, and the figures are medians
 of {rounds} rounds of {seconds} seconds after {warm} seconds of warming up. Every
 server is pinned to core 0, the load to core 1; a measurement during which other
-processes took more than 15 % of a core is repeated, at most twice (the column
+processes took more than 15 % of a core is repeated once (the column
 "Others" tells the worst that was kept). All of it is on the loopback
 interface with {connections} keep-alive connections, one request under way on
 each. A run with a single answer that is not 2xx, or a lost connection, fails.
