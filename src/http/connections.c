@@ -53,11 +53,24 @@ void connections_release(struct http_server *server)
 
 /* ---- the sweeper */
 
+/* A peer that closed while nothing was asked of us: the library's edge-triggered
+ * epoll does not see an end that came together with the last bytes. Twice, so
+ * that a request just read by the loop is not cut off. */
+static void shut_the_gone(struct connection *c)
+{
+    char byte;
+    bool ended = !atomic_load(&c->busy) && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    if (ended && c->seen_ended)
+        shutdown(c->fd, SHUT_RDWR);
+    c->seen_ended = ended;
+}
+
 /* Under the lock. */
 static void shut_the_late(struct http_server *server)
 {
     int64_t now = clock_monotonic();
     for (struct connection *c = server->connections; c; c = c->next) {
+        shut_the_gone(c);
         int64_t deadline = atomic_load_explicit(&c->deadline_at, memory_order_relaxed);
         /* Taken back only if it still stands: the loop thread may have moved on. */
         if (deadline && deadline <= now &&

@@ -79,6 +79,7 @@ struct connection {
     _Atomic(int64_t) deadline_at;  /* clock_monotonic, 0: none; past it the socket is shut down */
     struct tls_identity *identity; /* what its handshake shows; NULL without TLS */
     char peer[INET6_ADDRSTRLEN];
+    bool seen_ended; /* the sweeper's alone */
 };
 
 struct http_server {

@@ -112,6 +112,7 @@ static enum err app_create_call(struct call *call)
     struct app_spec spec;
     struct app app;
     enum err err = read_app(call, &spec);
+    spec.vetted = actor_is_server_admin(call->actor);
     if (!err)
         err = app_create(&call->tx, call->session->site_id, &spec, &app);
     if (!err)
@@ -186,8 +187,9 @@ static void write_secret(struct call *call, const struct app_secret *secret)
 static enum err app_secret_create_call(struct call *call)
 {
     struct app_secret secret;
-    enum err err = app_secret_create(&call->tx, call->config->keyring, call->session->site_id,
-                                     call_param(call, "client-id"), NULL, &secret);
+    enum err err =
+        app_secret_create(&call->tx, call->config->keyring, actor_is_server_admin(call->actor),
+                          call->session->site_id, call_param(call, "client-id"), NULL, &secret);
     if (!err)
         write_secret(call, &secret);
     return err;
@@ -199,8 +201,9 @@ static enum err app_secret_get_call(struct call *call)
 {
     struct app_secret secret;
     enum err err =
-        app_secret_get(&call->tx, call->config->keyring, call->session->site_id,
-                       call_param(call, "client-id"), call_param(call, "secret-id"), &secret);
+        app_secret_get(&call->tx, call->config->keyring, actor_is_server_admin(call->actor),
+                       call->session->site_id, call_param(call, "client-id"),
+                       call_param(call, "secret-id"), &secret);
     if (!err)
         write_secret(call, &secret);
     return err;

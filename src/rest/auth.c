@@ -159,7 +159,8 @@ static enum err jwt_commit(struct call *call)
                             .via = "jwt",
                             .client_id = in->direct.client_id,
                             .secret_id = in->direct.secret_id,
-                            .scopes = in->direct.scopes};
+                            .scopes = in->direct.scopes,
+                            .site_bound = !in->direct.app_vetted};
     return open_session(call, &about, in->site.content_url, in->direct.user.name);
 }
 
@@ -200,6 +201,20 @@ static enum err jwt_check(struct call *call)
 }
 
 /* ---- password and personal access token */
+
+static enum err check_throttle(struct call *call, const char *name)
+{
+    int64_t retry_ms;
+    if (throttle_admits(call->config->throttle, http_peer(call->http), name, call->tx.now,
+                        &retry_ms))
+        return E_OK;
+    long long seconds = (long long)(retry_ms / 1000 + 1);
+    http_reply_header(call->http, "Retry-After", arena_printf(call->tx.arena, "%lld", seconds));
+    tx_refuse(&call->tx, E429000, "Too many failed sign-ins. Try again in %lld seconds.", seconds);
+    call->tx.fault.check = "throttle";
+    call->tx.fault.expected = "fewer failed sign-ins from this address with this name";
+    return E429000;
+}
 
 /* The user to sign in as: the caller, or whom a server administrator names. */
 static enum err choose_user(struct call *call, struct sign_in *in, struct user *user_r,
@@ -247,9 +262,13 @@ static enum err password_commit(struct call *call)
 static enum err password_verify_step(struct call *call)
 {
     struct sign_in *in = call->state;
+    enum err err = check_throttle(call, in->name); /* again: others failed while this one waited */
+    if (err)
+        return err;
     bool fits = password_verify(in->account_found ? in->account.password_hash : NULL, in->password);
     if (!fits) {
-        throttle_failed(call->config->throttle, http_peer(call->http), in->name, call->tx.now);
+        if (!throttle_failed(call->config->throttle, http_peer(call->http), in->name, call->tx.now))
+            return check_throttle(call, in->name);
         return refuse(call, "password", "name and password of a user",
                       "an unknown name or a wrong password");
     }
@@ -272,7 +291,9 @@ static enum err pat_check(struct call *call, struct sign_in *in)
 {
     if (!pat_find(&call->tx, in->pat_name, in->pat_secret, call->tuning->pat_idle_ms, &in->pat) ||
         !account_of_user(&call->tx, in->pat.user_id, &in->account)) {
-        throttle_failed(call->config->throttle, http_peer(call->http), in->pat_name, call->tx.now);
+        if (!throttle_failed(call->config->throttle, http_peer(call->http), in->pat_name,
+                             call->tx.now))
+            return check_throttle(call, in->pat_name);
         return refuse(call, "personal access token", "name and secret of a token in force",
                       "an unknown name, a wrong secret or an expired token");
     }
@@ -283,20 +304,6 @@ static enum err pat_check(struct call *call, struct sign_in *in)
                          "Impersonation by a personal access token can be "
                          "used from version 3.11 of the API on.");
     return call_next(call, LANE_WRITE, pat_commit);
-}
-
-static enum err check_throttle(struct call *call, const char *name)
-{
-    int64_t retry_ms;
-    if (throttle_admits(call->config->throttle, http_peer(call->http), name, call->tx.now,
-                        &retry_ms))
-        return E_OK;
-    long long seconds = (long long)(retry_ms / 1000 + 1);
-    http_reply_header(call->http, "Retry-After", arena_printf(call->tx.arena, "%lld", seconds));
-    tx_refuse(&call->tx, E429000, "Too many failed sign-ins. Try again in %lld seconds.", seconds);
-    call->tx.fault.check = "throttle";
-    call->tx.fault.expected = "fewer failed sign-ins from this address with this name";
-    return E429000;
 }
 
 static enum err sign_in(struct call *call)

@@ -104,6 +104,8 @@ static struct caller *read_caller(struct callers *callers, struct tx *tx, const 
         arena_free(&arena);
         return NULL;
     }
+    if (caller->session.site_bound && actor_is_server_admin(&caller->actor))
+        caller->actor.role = ROLE_SITE_ADMINISTRATOR_CREATOR;
     if (caller->session.scopes)
         scope_add_list(callers->scopes, &caller->scopes, caller->session.scopes);
     return caller;

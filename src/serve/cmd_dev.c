@@ -113,10 +113,12 @@ static bool make_app(struct dev *dev, struct tx *tx, const char *site_id)
 {
     struct app app;
     struct app_secret secret;
-    struct app_spec spec = {
-        .name = "easel dev", .enabled = FLAG_TRUE, .unrestricted_embedding = FLAG_TRUE};
+    struct app_spec spec = {.name = "easel dev",
+                            .enabled = FLAG_TRUE,
+                            .unrestricted_embedding = FLAG_TRUE,
+                            .vetted = true};
     return app_create(tx, site_id, &spec, &app) == E_OK &&
-           app_secret_create(tx, server_keyring(dev->server), site_id, app.client_id, NULL,
+           app_secret_create(tx, server_keyring(dev->server), true, site_id, app.client_id, NULL,
                              &secret) == E_OK &&
            keep(dev->client_id, app.client_id) && keep(dev->secret_id, secret.id) &&
            keep(dev->secret_value, secret.value);

@@ -108,6 +108,7 @@ static enum err seed_app(struct seeding *s, const struct el *el)
                             .client_id = doc_get(el, "clientId"),
                             .domain_safelist = doc_get(el, "domainSafelist"),
                             .unrestricted_embedding = FLAG_UNSET,
+                            .vetted = true,
                             .enabled = !present || enabled ? FLAG_TRUE : FLAG_FALSE};
     enum err err =
         check_members(s, el, "name;enabled;clientId;domainSafelist;secrets", "a connected app");
@@ -121,7 +122,8 @@ static enum err seed_app(struct seeding *s, const struct el *el)
         if (!err)
             err = check_luid(s, given.id);
         if (!err)
-            err = app_secret_create(s->tx, s->keyring, s->site.id, app.client_id, &given, &made);
+            err = app_secret_create(s->tx, s->keyring, true, s->site.id, app.client_id, &given,
+                                    &made);
     }
     return err;
 }

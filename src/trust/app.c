@@ -12,8 +12,9 @@
 #include "trust/seal.h"
 #include "trust/session.h"
 
-#define APP_COLUMNS \
-    "client_id, site_id, name, enabled, domain_safelist, unrestricted_embedding, created_at"
+#define APP_COLUMNS                                                                            \
+    "client_id, site_id, name, enabled, domain_safelist, unrestricted_embedding, created_at, " \
+    "vetted"
 
 static void app_read(struct tx *tx, struct stmt *stmt, struct app *app)
 {
@@ -26,6 +27,7 @@ static void app_read(struct tx *tx, struct stmt *stmt, struct app *app)
         .unrestricted_embedding =
             stmt_is_null(stmt, 5) ? FLAG_UNSET : (enum app_flag)(stmt_get_int(stmt, 5) != 0),
         .created_at = stmt_get_int(stmt, 6),
+        .vetted = stmt_get_int(stmt, 7) != 0,
     };
 }
 
@@ -137,7 +139,7 @@ static enum err check_spec(struct tx *tx, const struct app_spec *spec)
 {
     const char *bad;
     size_t bad_len;
-    if (spec->name && !*spec->name)
+    if (spec->name && spec->name[strspn(spec->name, " \t\r\n")] == '\0')
         return tx_refuse(tx, E400000, "The name of a connected app can't be empty.");
     if (spec->name && utf8_count(spec->name) > APP_NAME_MOST)
         return tx_refuse(tx, E400143,
@@ -202,8 +204,8 @@ enum err app_create(struct tx *tx, const char *site_id, const struct app_spec *s
         luid_normalize(spec->client_id, client_id);
     struct stmt *stmt = db_prepare(
         tx->db, "INSERT INTO connected_app (client_id, site_id, name, enabled, domain_safelist, "
-                "unrestricted_embedding, created_at, updated_at, serial) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8)");
+                "unrestricted_embedding, created_at, updated_at, serial, vetted) "
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9)");
     stmt_text(stmt, 1, client_id);
     stmt_text(stmt, 2, site_id);
     stmt_text(stmt, 3, spec->name);
@@ -212,6 +214,7 @@ enum err app_create(struct tx *tx, const char *site_id, const struct app_spec *s
     bind_flag(stmt, 6, spec->unrestricted_embedding);
     stmt_int(stmt, 7, tx->now);
     stmt_int(stmt, 8, tx_serial(tx, "connected_app"));
+    stmt_int(stmt, 9, spec->vetted);
     switch (stmt_step(stmt)) {
     case DB_CONFLICT:
         return tx_refuse(tx, E400143, "A connected app with this client id exists already.");
@@ -314,13 +317,24 @@ static enum err insert_secret(struct tx *tx, const struct keyring *keyring, cons
     }
 }
 
-enum err app_secret_create(struct tx *tx, const struct keyring *keyring, const char *site_id,
-                           const char *client_id, const struct app_secret *given,
-                           struct app_secret *secret_r)
+static enum err check_vetted(struct tx *tx, const struct app *app, bool server_admin)
+{
+    if (!app->vetted || server_admin)
+        return E_OK;
+    return tx_refuse(tx, E403000,
+                     "The connected app was made by a server administrator: only server "
+                     "administrators can see or make its secrets.");
+}
+
+enum err app_secret_create(struct tx *tx, const struct keyring *keyring, bool server_admin,
+                           const char *site_id, const char *client_id,
+                           const struct app_secret *given, struct app_secret *secret_r)
 {
     struct app app;
     int64_t count = 0;
     enum err err = find_on_site(tx, site_id, client_id, &app);
+    if (!err)
+        err = check_vetted(tx, &app, server_admin);
     if (!err)
         err = count_secrets(tx, app.client_id, &count);
     if (err)
@@ -357,12 +371,15 @@ const char *app_secret_value(struct tx *tx, const struct keyring *keyring, const
     return value;
 }
 
-enum err app_secret_get(struct tx *tx, const struct keyring *keyring, const char *site_id,
-                        const char *client_id, const char *secret_id, struct app_secret *secret_r)
+enum err app_secret_get(struct tx *tx, const struct keyring *keyring, bool server_admin,
+                        const char *site_id, const char *client_id, const char *secret_id,
+                        struct app_secret *secret_r)
 {
     struct app app;
     char id[LUID_ROOM];
     enum err err = app_get(tx, site_id, client_id, &app);
+    if (!err)
+        err = check_vetted(tx, &app, server_admin);
     if (err)
         return err;
     if (!luid_valid(secret_id))

@@ -4,6 +4,11 @@
  * sealed at rest (seal.h); deleting or disabling an app ends the sessions that
  * came from it, deleting a secret those signed in with it. Who may call was
  * decided before. Every function runs inside the transaction of `tx`.
+ *
+ * Whoever knows an app's secret can sign in as any user of its site. So that an
+ * administrator of a site does not become one of the server by that way, only an
+ * app made by a server administrator (a vetted one) carries a user's rights
+ * beyond the site, and only server administrators may see or make its secrets.
  * Implements the connected-app methods with direct trust of the seed. */
 #ifndef EASEL_TRUST_APP_H
 #define EASEL_TRUST_APP_H
@@ -37,6 +42,7 @@ struct app {
     struct app_secret secrets[APP_SECRETS_MOST]; /* oldest first */
     size_t secret_count;
     int64_t created_at;
+    bool vetted; /* made by a server administrator */
 };
 
 /* What a request says; members that are unset leave things as they are. */
@@ -47,6 +53,7 @@ struct app_spec {
     bool projects_given;
     const char **project_ids; /* LUIDs of projects of the site, checked by the caller */
     size_t project_count;
+    bool vetted;           /* create only: the caller is a server administrator */
     const char *client_id; /* create only, for seeding: a LUID, or NULL for a new one */
 };
 
@@ -61,14 +68,16 @@ enum err app_update(struct tx *tx, const char *site_id, const char *client_id,
                     const struct app_spec *spec, struct app *app_r);
 enum err app_delete(struct tx *tx, const char *site_id, const char *client_id);
 
-/* E400144 where there are two already. given: for seeding, id and value to take
+/* E403000 where the app is vetted and the caller is no server administrator;
+ * E400144 where there are two already. given: for seeding, id and value to take
  * (either may be NULL for a fresh one), or NULL. */
-enum err app_secret_create(struct tx *tx, const struct keyring *keyring, const char *site_id,
-                           const char *client_id, const struct app_secret *given,
-                           struct app_secret *secret_r);
-/* With its value. E404041, E404042. */
-enum err app_secret_get(struct tx *tx, const struct keyring *keyring, const char *site_id,
-                        const char *client_id, const char *secret_id, struct app_secret *secret_r);
+enum err app_secret_create(struct tx *tx, const struct keyring *keyring, bool server_admin,
+                           const char *site_id, const char *client_id,
+                           const struct app_secret *given, struct app_secret *secret_r);
+/* With its value. E403000 as above, E404041, E404042. */
+enum err app_secret_get(struct tx *tx, const struct keyring *keyring, bool server_admin,
+                        const char *site_id, const char *client_id, const char *secret_id,
+                        struct app_secret *secret_r);
 enum err app_secret_delete(struct tx *tx, const char *site_id, const char *client_id,
                            const char *secret_id);
 

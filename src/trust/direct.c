@@ -72,6 +72,7 @@ static bool check_issuer(struct checking *c)
     bool known = app_find(tx, c->out->client_id, &c->app);
     if (known && (!r->site_id || strcmp(c->app.site_id, r->site_id) == 0)) {
         c->out->app_name = c->app.name;
+        c->out->app_vetted = c->app.vetted;
         c->out->site_id = c->app.site_id;
         return pass(c, TRUST_ISSUER, c->app.name);
     }

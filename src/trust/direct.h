@@ -40,6 +40,7 @@ struct direct_outcome {
     struct jwt jwt;
     const char *client_id, *secret_id; /* as the token says; NULL until parsed */
     const char *app_name;              /* NULL until found */
+    bool app_vetted;
     const char *site_id;
     const char *scopes; /* of the token, separated by spaces; NULL where it has none */
     struct trust_user user;

@@ -40,8 +40,8 @@ enum err session_open(struct tx *tx, const struct session *about, const char **t
     session_token_hash(*token_r, hash);
     struct stmt *stmt = db_prepare(
         tx->db, "INSERT INTO session (token_hash, site_id, site_user_id, via, client_id, "
-                "secret_id, pat_id, impersonator_id, scopes, created_at, expires_at) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
+                "secret_id, pat_id, impersonator_id, scopes, created_at, expires_at, "
+                "site_bound) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
     stmt_text(stmt, 1, hash);
     stmt_text(stmt, 2, about->site_id);
     stmt_text(stmt, 3, about->user_id);
@@ -53,6 +53,7 @@ enum err session_open(struct tx *tx, const struct session *about, const char **t
     stmt_text(stmt, 9, about->scopes);
     stmt_int(stmt, 10, tx->now);
     stmt_int(stmt, 11, about->expires_at);
+    stmt_int(stmt, 12, about->site_bound);
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
 
@@ -60,7 +61,7 @@ bool session_find(struct tx *tx, const char *token_hash, struct session *session
 {
     struct stmt *stmt = db_prepare(
         tx->db, "SELECT token_hash, site_id, site_user_id, via, client_id, secret_id, pat_id, "
-                "impersonator_id, scopes, created_at, expires_at FROM session "
+                "impersonator_id, scopes, created_at, expires_at, site_bound FROM session "
                 "WHERE token_hash = ?1 AND expires_at > ?2");
     stmt_text(stmt, 1, token_hash);
     stmt_int(stmt, 2, tx->now);
@@ -78,6 +79,7 @@ bool session_find(struct tx *tx, const char *token_hash, struct session *session
             .scopes = tx_text(tx, stmt, 8),
             .created_at = stmt_get_int(stmt, 9),
             .expires_at = stmt_get_int(stmt, 10),
+            .site_bound = stmt_get_int(stmt, 11) != 0,
         };
     stmt_reset(stmt);
     return found;

@@ -23,6 +23,7 @@ struct session {
     const char *pat_id;                /* of a personal access token; else NULL */
     const char *impersonator_id;       /* user who acts as user_id; else NULL */
     const char *scopes;                /* of a JWT, separated by spaces; else NULL: not bound */
+    bool site_bound;                   /* carries no rights beyond its site, whoever the user is */
     int64_t created_at, expires_at;
 };
 

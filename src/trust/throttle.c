@@ -88,7 +88,7 @@ static void make_room(struct throttle *throttle, int64_t now)
     }
 }
 
-void throttle_failed(struct throttle *throttle, const char *address, const char *name, int64_t now)
+bool throttle_failed(struct throttle *throttle, const char *address, const char *name, int64_t now)
 {
     char key[DIGEST_ROOM];
     digest_pair(address, name, key);
@@ -104,7 +104,9 @@ void throttle_failed(struct throttle *throttle, const char *address, const char 
     if (w->failures == 0 || w->began_at + throttle->window_ms <= now)
         *w = (struct window){.began_at = now};
     w->failures++;
+    bool within = !throttle->failures || w->failures <= throttle->failures;
     pthread_mutex_unlock(&throttle->lock);
+    return within;
 }
 
 void throttle_succeeded(struct throttle *throttle, const char *address, const char *name)

@@ -21,7 +21,9 @@ void throttle_set(struct throttle *throttle, int64_t failures, int64_t window_ms
 /* False where the pair is at its limit; *retry_ms_r is the time left. */
 bool throttle_admits(struct throttle *throttle, const char *address, const char *name, int64_t now,
                      int64_t *retry_ms_r);
-void throttle_failed(struct throttle *throttle, const char *address, const char *name, int64_t now);
+/* Counts a failure. False where the limit had been reached before it: of tries at
+ * the same moment no more than the limit are told that they were wrong. */
+bool throttle_failed(struct throttle *throttle, const char *address, const char *name, int64_t now);
 /* A success forgets the pair's failures. */
 void throttle_succeeded(struct throttle *throttle, const char *address, const char *name);
 

@@ -243,7 +243,7 @@ def test_dev_with_a_seed(tmp_path):
 
 
 @pytest.mark.parametrize("text", [
-    "", "{", "[]", '{"sites": 1}', '{"nonsense": []}', '{"sites": [{"name": "x", "contentUrl": "a b"}]}',
+    "", "{", "[]", '{"sites": 1}', '{"nonsense": [{}]}', '{"sites": [{"name": "x", "contentUrl": "a b"}]}',
     '{"sites": [{"name": "x", "contentUrl": "x", "users": [{"name": "a", "siteRole": "King"}]}]}',
     '{"sites": [{"name": "x", "contentUrl": "x", "user": [{"name": "a", "siteRole": "Viewer"}]}]}',
     '{"sites": [{"name": "x", "contentUrl": "x", "users": {"name": "a"}}]}'])

@@ -85,6 +85,7 @@ CREATE TABLE connected_app (
     enabled {int} NOT NULL,
     domain_safelist {text},
     unrestricted_embedding {int},
+    vetted {int} NOT NULL, -- made by a server administrator; see docs/security.md
     created_at {int} NOT NULL,
     updated_at {int} NOT NULL,
     serial {int} NOT NULL
@@ -132,6 +133,7 @@ CREATE TABLE session (
     pat_id {text},
     impersonator_id {text},
     scopes {text}, -- separated by spaces
+    site_bound {int} NOT NULL, -- no rights beyond its site, whoever the user is
     created_at {int} NOT NULL,
     expires_at {int} NOT NULL
 ) {without_rowid};
