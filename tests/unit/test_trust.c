@@ -338,8 +338,9 @@ static void failures_are_throttled(void **state)
     int64_t left;
     for (int i = 0; i < 3; i++) {
         assert_true(admits(throttle, "ada", NOW + i));
-        throttle_failed(throttle, "192.0.2.1", "ada", NOW + i);
+        assert_true(throttle_failed(throttle, "192.0.2.1", "ada", NOW + i));
     }
+    assert_false(throttle_failed(throttle, "192.0.2.1", "ada", NOW + 3)); /* at the same moment */
     assert_false(admits(throttle, "ada", NOW + 3));
     assert_false(admits(throttle, "ada", NOW + 999));
     assert_true(throttle_admits(throttle, "192.0.2.2", "ada", NOW + 3, &left)); /* elsewhere */
@@ -357,7 +358,7 @@ static void failures_are_throttled(void **state)
     throttle_free(&throttle);         /* twice does nothing */
     throttle = throttle_new(0, 1000); /* no limit */
     for (int i = 0; i < 100; i++)
-        throttle_failed(throttle, "192.0.2.1", "ada", NOW);
+        assert_true(throttle_failed(throttle, "192.0.2.1", "ada", NOW));
     assert_true(throttle_admits(throttle, "192.0.2.1", "ada", NOW, &left));
     throttle_free(&throttle);
 }
@@ -452,6 +453,17 @@ static struct tx *world_make(void **state)
     return tx;
 }
 
+static struct app app_made(struct tx *tx, const char *site_id, const char *id, bool enabled)
+{
+    struct app app;
+    struct app_spec spec = {.name = "App",
+                            .client_id = id,
+                            .enabled = enabled ? FLAG_TRUE : FLAG_FALSE,
+                            .unrestricted_embedding = FLAG_UNSET};
+    expect(tx, app_create(tx, site_id, &spec, &app), E_OK, id);
+    return app;
+}
+
 /* ---- sessions, used jtis, personal access tokens */
 
 static void open_session(struct tx *tx, const struct session *about, char hash[65])
@@ -472,6 +484,7 @@ static void sessions(void **state)
                                    .client_id = APP,
                                    .secret_id = KID,
                                    .scopes = "tableau:users:read x",
+                                   .site_bound = true,
                                    .expires_at = NOW + 1000};
     open_session(tx, &about, hash);
     open_session(tx, &about, other);
@@ -483,6 +496,7 @@ static void sessions(void **state)
     assert_string_equal(found.client_id, APP);
     assert_null(found.pat_id);
     assert_null(found.impersonator_id);
+    assert_true(found.site_bound);
     assert_true(found.created_at == NOW && found.expires_at == NOW + 1000);
     bool ended;
     expect(tx, session_end(tx, found.id, &ended), E_OK, "end");
@@ -530,10 +544,14 @@ static void sessions(void **state)
 static void sessions_end_with_their_origin(void **state)
 {
     struct tx *tx = world_make(state);
-    run_sql(tx->db, "INSERT INTO connected_app (client_id, site_id, name, enabled, created_at, "
-                    "updated_at, serial) VALUES ('" APP "', '" SITE "', 'App', 1, 1, 1, 1)");
-    run_sql(tx->db, "INSERT INTO connected_app_secret (id, client_id, sealed, created_at) VALUES "
-                    "('" KID "', '" APP "', 'x', 1), ('" NOBODY "', '" APP "', 'x', 1)");
+    struct keyring *ring = keyring_random();
+    const char *const kids[] = {KID, NOBODY};
+    app_made(tx, SITE, APP, true);
+    for (size_t i = 0; i < LENGTH(kids); i++) {
+        struct app_secret made, given = {.id = kids[i]};
+        expect(tx, app_secret_create(tx, ring, true, SITE, APP, &given, &made), E_OK, kids[i]);
+    }
+    keyring_free(&ring);
     const struct session about[] = {
         {.site_id = SITE, .user_id = INES, .via = "jwt", .client_id = APP, .secret_id = KID},
         {.site_id = SITE, .user_id = INES, .via = "jwt", .client_id = APP, .secret_id = NOBODY},
@@ -675,17 +693,6 @@ static void personal_access_tokens(void **state)
 
 /* ---- apps */
 
-static struct app app_made(struct tx *tx, const char *site_id, const char *id, bool enabled)
-{
-    struct app app;
-    struct app_spec spec = {.name = "App",
-                            .client_id = id,
-                            .enabled = enabled ? FLAG_TRUE : FLAG_FALSE,
-                            .unrestricted_embedding = FLAG_UNSET};
-    expect(tx, app_create(tx, site_id, &spec, &app), E_OK, id);
-    return app;
-}
-
 static void apps_created_and_changed(void **state)
 {
     struct tx *tx = world_make(state);
@@ -701,6 +708,7 @@ static void apps_created_and_changed(void **state)
         {"plain", {.name = "P"}, E_OK, E_OK},
         {"no name", {.enabled = FLAG_TRUE}, E400000, E_OK},
         {"empty name", {.name = ""}, E400000, E400000},
+        {"blank name", {.name = " \t\n"}, E400000, E400000},
         {"255 characters", {.name = name_255}, E_OK, E_OK},
         {"256 characters", {.name = name_256}, E400143, E400143},
         {"safelist",
@@ -760,20 +768,22 @@ static void apps_of_other_sites_do_not_exist(void **state)
     struct app app;
     app_made(tx, SITE, APP, true);
     app_made(tx, OTHER_SITE, FOREIGN_APP, true);
-    expect(tx, app_secret_create(tx, ring, OTHER_SITE, FOREIGN_APP, &given, &secret), E_OK, "key");
+    expect(tx, app_secret_create(tx, ring, true, OTHER_SITE, FOREIGN_APP, &given, &secret), E_OK,
+           "key");
     static const char *const ids[] = {FOREIGN_APP, NOBODY, "", "x", "' OR 1=1 --", APP "0"};
     for (size_t i = 0; i < LENGTH(ids); i++) {
         struct app_spec spec = {.name = "x"};
         expect(tx, app_get(tx, SITE, ids[i], &app), E404041, ids[i]);
         expect(tx, app_update(tx, SITE, ids[i], &spec, &app), E404041, ids[i]);
         expect(tx, app_delete(tx, SITE, ids[i]), E404041, ids[i]);
-        expect(tx, app_secret_create(tx, ring, SITE, ids[i], NULL, &secret), E404041, ids[i]);
-        expect(tx, app_secret_get(tx, ring, SITE, ids[i], KID, &secret), E404041, ids[i]);
+        expect(tx, app_secret_create(tx, ring, true, SITE, ids[i], NULL, &secret), E404041, ids[i]);
+        expect(tx, app_secret_get(tx, ring, true, SITE, ids[i], KID, &secret), E404041, ids[i]);
         expect(tx, app_secret_delete(tx, SITE, ids[i], KID), E404041, ids[i]);
-        expect(tx, app_secret_get(tx, ring, SITE, APP, ids[i], &secret), E404042, ids[i]);
+        expect(tx, app_secret_get(tx, ring, true, SITE, APP, ids[i], &secret), E404042, ids[i]);
         expect(tx, app_secret_delete(tx, SITE, APP, ids[i]), E404042, ids[i]);
     }
-    expect(tx, app_secret_get(tx, ring, SITE, APP, KID, &secret), E404042, "secret of another app");
+    expect(tx, app_secret_get(tx, ring, true, SITE, APP, KID, &secret), E404042,
+           "secret of another app");
     expect(tx, app_secret_delete(tx, SITE, APP, KID), E404042, "secret of another app");
     assert_null(app_secret_value(tx, ring, APP, KID));
     assert_string_equal(app_secret_value(tx, ring, FOREIGN_APP, KID), SECRET);
@@ -788,26 +798,51 @@ static void secrets_of_an_app(void **state)
     struct app app;
     app_made(tx, SITE, APP, true);
     app_made(tx, SITE, DISABLED_APP, true);
-    expect(tx, app_secret_create(tx, ring, SITE, APP, NULL, &one), E_OK, "first");
+    expect(tx, app_secret_create(tx, ring, true, SITE, APP, NULL, &one), E_OK, "first");
     assert_int_equal(strlen(one.value), 44);
     tx->now++;
-    expect(tx, app_secret_create(tx, ring, SITE, APP, &given, &two), E_OK, "second");
-    expect(tx, app_secret_create(tx, ring, SITE, APP, NULL, &got), E400144, "third");
-    expect(tx, app_secret_create(tx, ring, SITE, DISABLED_APP, &given, &got), E400143, "same id");
+    expect(tx, app_secret_create(tx, ring, true, SITE, APP, &given, &two), E_OK, "second");
+    expect(tx, app_secret_create(tx, ring, true, SITE, APP, NULL, &got), E400144, "third");
+    expect(tx, app_secret_create(tx, ring, true, SITE, DISABLED_APP, &given, &got), E400143,
+           "same id");
     expect(tx, app_get(tx, SITE, "30000000-0000-4000-8000-000000000001", &app), E_OK, "app");
     assert_int_equal(app.secret_count, 2);
     assert_string_equal(app.secrets[0].id, one.id);
     assert_null(app.secrets[0].value);
-    expect(tx, app_secret_get(tx, ring, SITE, APP, one.id, &got), E_OK, "first");
+    expect(tx, app_secret_get(tx, ring, true, SITE, APP, one.id, &got), E_OK, "first");
     assert_string_equal(got.value, one.value);
-    expect(tx, app_secret_get(tx, other, SITE, APP, one.id, &got), E400143, "without its key");
+    expect(tx, app_secret_get(tx, other, true, SITE, APP, one.id, &got), E400143,
+           "without its key");
     assert_int_equal(app_secrets_reseal(tx, ring), 0);
     assert_int_equal(app_secrets_reseal(tx, other), -1);
     expect(tx, app_secret_delete(tx, SITE, APP, KID), E_OK, "delete");
     expect(tx, app_secret_delete(tx, SITE, APP, KID), E404042, "again");
-    expect(tx, app_secret_create(tx, ring, SITE, APP, NULL, &got), E_OK, "room again");
+    expect(tx, app_secret_create(tx, ring, true, SITE, APP, NULL, &got), E_OK, "room again");
     keyring_free(&ring);
     keyring_free(&other);
+}
+
+static void secrets_of_vetted_apps_are_for_server_administrators(void **state)
+{
+    struct tx *tx = world_make(state);
+    struct keyring *ring = keyring_random();
+    for (int vetted = 0; vetted < 2; vetted++) {
+        struct app app;
+        struct app_secret secret, got;
+        struct app_spec spec = {.name = "App", .vetted = vetted}, claim = {.vetted = !vetted};
+        enum err others = vetted ? E403000 : E_OK;
+        expect(tx, app_create(tx, SITE, &spec, &app), E_OK, "app");
+        const char *id = app.client_id;
+        expect(tx, app_secret_create(tx, ring, true, SITE, id, NULL, &secret), E_OK, "first");
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(app.vetted, vetted);
+            expect(tx, app_secret_get(tx, ring, false, SITE, id, secret.id, &got), others, "get");
+            expect(tx, app_secret_get(tx, ring, true, SITE, id, secret.id, &got), E_OK, "get");
+            expect(tx, app_update(tx, SITE, id, &claim, &app), E_OK, "an update changes it not");
+        }
+        expect(tx, app_secret_create(tx, ring, false, SITE, id, NULL, &got), others, "second");
+    }
+    keyring_free(&ring);
 }
 
 static void ends_of_apps_end_sessions(void **state)
@@ -820,8 +855,8 @@ static void ends_of_apps_end_sessions(void **state)
         struct app_secret one, two;
         char first[65], second[65];
         struct session found;
-        expect(tx, app_secret_create(tx, ring, SITE, app.client_id, NULL, &one), E_OK, "one");
-        expect(tx, app_secret_create(tx, ring, SITE, app.client_id, NULL, &two), E_OK, "two");
+        expect(tx, app_secret_create(tx, ring, true, SITE, app.client_id, NULL, &one), E_OK, "one");
+        expect(tx, app_secret_create(tx, ring, true, SITE, app.client_id, NULL, &two), E_OK, "two");
         struct session about = {.site_id = SITE,
                                 .user_id = INES,
                                 .via = "jwt",
@@ -1267,8 +1302,8 @@ static struct keyring *trust_make(struct tx *tx)
     for (size_t i = 0; i < LENGTH(apps); i++) {
         struct app_secret made, given = {.id = apps[i].kid, .value = SECRET};
         app_made(tx, apps[i].site_id, apps[i].app, apps[i].enabled);
-        expect(tx, app_secret_create(tx, ring, apps[i].site_id, apps[i].app, &given, &made), E_OK,
-               "secret");
+        expect(tx, app_secret_create(tx, ring, true, apps[i].site_id, apps[i].app, &given, &made),
+               E_OK, "secret");
     }
     return ring;
 }
@@ -1305,6 +1340,7 @@ static void what_a_check_finds_out(void **state)
     assert_string_equal(out.client_id, APP);
     assert_string_equal(out.secret_id, KID);
     assert_string_equal(out.app_name, "App");
+    assert_false(out.app_vetted);
     assert_string_equal(out.site_id, SITE);
     assert_string_equal(out.user.id, INES);
     assert_string_equal(out.scopes, "tableau:users:read"); /* "b c" is not two scopes */
@@ -1344,10 +1380,11 @@ static void admission_looks_again(void **state)
     ON(sessions), ON(sessions_end_with_their_origin), ON(a_jti_is_used_once),                      \
         ON(of_two_connections_one_uses_a_jti), ON(personal_access_tokens),                         \
         ON(apps_created_and_changed), ON(apps_of_other_sites_do_not_exist), ON(secrets_of_an_app), \
-        ON(ends_of_apps_end_sessions), ON(events_are_written_in_order),                            \
-        ON(events_are_kept_to_a_bound), ON(long_texts_are_cut_between_characters),                 \
-        ON(a_full_queue_drops_and_counts), ON(calls_are_counted),                                  \
-        ON(checks_answer_in_their_order), ON(what_a_check_finds_out), ON(admission_looks_again)
+        ON(secrets_of_vetted_apps_are_for_server_administrators), ON(ends_of_apps_end_sessions),   \
+        ON(events_are_written_in_order), ON(events_are_kept_to_a_bound),                           \
+        ON(long_texts_are_cut_between_characters), ON(a_full_queue_drops_and_counts),              \
+        ON(calls_are_counted), ON(checks_answer_in_their_order), ON(what_a_check_finds_out),       \
+        ON(admission_looks_again)
 
 #define WITH_ARENA(test) cmocka_unit_test_setup_teardown(test, with_arena, without_arena)
 
