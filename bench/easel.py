@@ -51,22 +51,27 @@ class Easel(Server):
         return self.call("POST", "/auth/signin", {"credentials": {
             **credentials, "site": {"contentUrl": ""}}})["credentials"]
 
+    def create_app(self, token, site, name):
+        return self.call("POST", f"/sites/{site}/connected-apps/direct-trust", {
+            "connectedApplication": {"name": name, "enabled": True}},
+            token)["connectedApplication"]["clientId"]
+
     def sign_in_as_admin(self):
         credentials = self.sign_in({"name": "admin", "password": PASSWORD})
         return credentials["token"], credentials["site"]["id"]
 
 
 class ConnectedApp:
-    """An enabled connected app with a secret, and the JWTs signed with it."""
+    """An enabled connected app with a secret, among others, and the JWTs signed with it."""
 
-    def __init__(self, easel):
+    def __init__(self, easel, others=0):
         token, site = easel.sign_in_as_admin()
-        base = f"/sites/{site}/connected-apps/direct-trust"
-        app = easel.call("POST", base, {"connectedApplication": {
-            "name": "bench", "enabled": True}}, token)["connectedApplication"]
-        secret = easel.call("POST", f"{base}/{app['clientId']}/secrets", token=token)
-        secret = secret["connectedApplicationSecret"]
-        self.client_id, self.key = app["clientId"], secret["value"].encode()
+        for i in range(others):
+            easel.create_app(token, site, f"App {i}")
+        self.client_id = easel.create_app(token, site, "bench")
+        path = f"/sites/{site}/connected-apps/direct-trust/{self.client_id}/secrets"
+        secret = easel.call("POST", path, token=token)["connectedApplicationSecret"]
+        self.key = secret["value"].encode()
         self.header = encoded({"alg": "HS256", "typ": "JWT", "kid": secret["id"],
                                "iss": self.client_id})
 
@@ -142,10 +147,3 @@ class Repository:
             " VALUES (?, ?, ?, ?, ?, 'ManagedByOwner', ?, ?, ?, ?)", rows)
         self.db.execute("UPDATE site SET project_count = project_count + ? WHERE id = ?",
                         [count, self.site])
-
-    def add_apps(self, count):
-        rows = ((str(uuid.uuid4()), self.site, f"App {serial}", self.now, self.now, serial)
-                for serial in self.serials("connected_app", count))
-        self.db.executemany(
-            "INSERT INTO connected_app (client_id, site_id, name, enabled, created_at, updated_at,"
-            " serial) VALUES (?, ?, ?, 1, ?, ?, ?)", rows)

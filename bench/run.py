@@ -104,7 +104,7 @@ class Bench:
         easel = Easel(self.binary, self.path(name), arguments).start()
         try:
             easel.ready()
-            app = ConnectedApp(easel)
+            app = ConnectedApp(easel, others=99)
         finally:
             easel.stop()
         repository = Repository(self.path(f"{name}/data/easel.db"))
@@ -117,7 +117,6 @@ class Bench:
 def populate(repository):
     users = repository.add_users(10_000)
     repository.add_projects(1_000)
-    repository.add_apps(100)
     return users
 
 
