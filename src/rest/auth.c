@@ -159,6 +159,7 @@ static enum err jwt_commit(struct call *call)
                             .via = "jwt",
                             .client_id = in->direct.client_id,
                             .secret_id = in->direct.secret_id,
+                            .app_epoch = in->direct.app_epoch,
                             .scopes = in->direct.scopes,
                             .site_bound = !in->direct.app_vetted};
     return open_session(call, &about, in->site.content_url, in->direct.user.name);
@@ -281,10 +282,7 @@ static enum err pat_commit(struct call *call)
 {
     struct sign_in *in = call->state;
     throttle_succeeded(call->config->throttle, http_peer(call->http), in->pat_name);
-    enum err err = sessions_end(&call->tx, SESSIONS_OF_PAT, in->pat.id);
-    if (!err)
-        err = pat_touch(&call->tx, in->pat.id);
-    return err ? err : finish_sign_in(call, "pat", in->pat.id);
+    return finish_sign_in(call, "pat", in->pat.id);
 }
 
 static enum err pat_check(struct call *call, struct sign_in *in)
@@ -339,7 +337,7 @@ static enum err sign_out(struct call *call)
 {
     call->record_it = true;
     call->event.kind = "signout";
-    return sessions_end(&call->tx, SESSION_ITSELF, call->session->id);
+    return session_end(&call->tx, call->session->id, NULL);
 }
 
 const struct handler rest_auth_sign_out = {sign_out, STARTS_WRITING};
@@ -370,7 +368,7 @@ static enum err switch_site(struct call *call)
     if (!account_of_user(&call->tx, call->session->user_id, &account) ||
         !user_for_sign_in(&call->tx, &account, site.id, &user))
         return switch_refused(call);
-    err = sessions_end(&call->tx, SESSION_ITSELF, call->session->id);
+    err = session_end(&call->tx, call->session->id, NULL);
     struct session about = {.site_id = site.id,
                             .user_id = user.id,
                             .via = call->session->via,

@@ -91,13 +91,14 @@ static struct caller *remembered(struct callers *callers, const char *hash, uint
     return caller;
 }
 
-static struct caller *read_caller(struct callers *callers, struct tx *tx, const char *hash)
+static struct caller *read_caller(struct callers *callers, struct tx *tx, const char *token,
+                                  const char *hash)
 {
     struct arena *arena = arena_new(2048);
     struct caller *caller = arena_zalloc(arena, sizeof *caller);
     struct tx own = {.db = tx->db, .arena = arena, .now = tx->now};
     *caller = (struct caller){.references = 1, .arena = arena};
-    if (!session_find(&own, hash, &caller->session) ||
+    if (!session_find(&own, token, hash, &caller->session) ||
         !actor_load(&own, caller->session.user_id, &caller->actor) ||
         caller->actor.role == ROLE_UNLICENSED ||
         (!caller->actor.site_active && !actor_is_server_admin(&caller->actor))) {
@@ -145,7 +146,7 @@ struct caller *callers_find(struct callers *callers, struct tx *tx, const char *
     struct caller *caller = keeps ? remembered(callers, hash, generation, tx->now) : NULL;
     if (caller)
         return caller;
-    caller = read_caller(callers, tx, hash);
+    caller = read_caller(callers, tx, token, hash);
     if (caller)
         caller->generation = generation;
     if (keeps)

@@ -52,7 +52,7 @@ static enum err session_delete(struct call *call)
         luid_normalize(given, id);
     } else {
         session_token_hash(given, hash);
-        if (session_find(&call->tx, hash, &session))
+        if (session_find(&call->tx, given, hash, &session))
             memcpy(id, session.id, LUID_ROOM);
     }
     enum err err = *id ? session_end(&call->tx, id, &found) : E_OK;

@@ -35,7 +35,7 @@
 #include "trust/session.h"
 #include "trust/throttle.h"
 
-enum { SWEEP_EVERY_MS = 60000, QUEUE_LIMIT = 16384 };
+enum { SWEEP_EVERY_MS = 1000, QUEUE_LIMIT = 16384 };
 
 struct server {
     struct config *config; /* not owned */
@@ -92,7 +92,7 @@ static struct keyring *load_keys(const struct config *config, char *why, size_t 
     return keyring_load(config_text(config, "secret-key-file"), true, why, why_size);
 }
 
-/* Once a minute what has expired goes, on the writer's thread. */
+/* Once a second some of what has expired goes, on the writer's thread. */
 static void ride(void *context, struct db *db)
 {
     struct server *server = context;
@@ -102,7 +102,7 @@ static void ride(void *context, struct db *db)
         return;
     server->swept_at = now;
     struct tx tx = {.db = db, .arena = arena_new(1024), .now = now};
-    trust_sweep(&tx);
+    trust_sweep(&tx, (unsigned)(now / SWEEP_EVERY_MS % TRUST_SLICES));
     arena_free(&tx.arena);
 }
 

@@ -14,7 +14,7 @@
 
 #define APP_COLUMNS                                                                            \
     "client_id, site_id, name, enabled, domain_safelist, unrestricted_embedding, created_at, " \
-    "vetted"
+    "vetted, epoch"
 
 static void app_read(struct tx *tx, struct stmt *stmt, struct app *app)
 {
@@ -28,6 +28,7 @@ static void app_read(struct tx *tx, struct stmt *stmt, struct app *app)
             stmt_is_null(stmt, 5) ? FLAG_UNSET : (enum app_flag)(stmt_get_int(stmt, 5) != 0),
         .created_at = stmt_get_int(stmt, 6),
         .vetted = stmt_get_int(stmt, 7) != 0,
+        .epoch = stmt_get_int(stmt, 8),
     };
 }
 
@@ -251,7 +252,7 @@ enum err app_update(struct tx *tx, const char *site_id, const char *client_id,
     if (stmt_step(stmt) != DB_DONE)
         return tx_broken(tx);
     if (spec->enabled == FLAG_FALSE)
-        err = sessions_end(tx, SESSIONS_OF_APP, app.client_id);
+        err = sessions_end_app(tx, app.client_id);
     if (!err && spec->projects_given)
         err = write_projects(tx, app.client_id, spec);
     return err ? err : app_get(tx, site_id, client_id, app_r);
@@ -261,8 +262,6 @@ enum err app_delete(struct tx *tx, const char *site_id, const char *client_id)
 {
     struct app app;
     enum err err = find_on_site(tx, site_id, client_id, &app);
-    if (!err)
-        err = sessions_end(tx, SESSIONS_OF_APP, app.client_id);
     if (err)
         return err;
     struct stmt *stmt = db_prepare(tx->db, "DELETE FROM connected_app WHERE client_id = ?1");
@@ -418,7 +417,7 @@ enum err app_secret_delete(struct tx *tx, const char *site_id, const char *clien
         return tx_broken(tx);
     if (stmt_changes(stmt) == 0)
         return unknown_secret(tx, secret_id);
-    return sessions_end(tx, SESSIONS_OF_SECRET, id);
+    return E_OK;
 }
 
 struct resealing {

@@ -42,7 +42,8 @@ struct app {
     struct app_secret secrets[APP_SECRETS_MOST]; /* oldest first */
     size_t secret_count;
     int64_t created_at;
-    bool vetted; /* made by a server administrator */
+    bool vetted;   /* made by a server administrator */
+    int64_t epoch; /* counts up when its sessions end */
 };
 
 /* What a request says; members that are unset leave things as they are. */

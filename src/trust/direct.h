@@ -3,8 +3,8 @@
  * Runs the checks of checks.def in their order over a repository: the token's
  * form, the app and its secret, signature and claims, the user, the site. It
  * reads only; the caller opens the session in a write transaction and calls
- * direct_admit there, which looks again at what may have changed meanwhile and
- * uses up the jti. Section 1.3 of the trust specification. */
+ * direct_admit there, which uses up the jti. A session of an app or secret that
+ * went meanwhile is dead when it is read. Section 1.3 of the trust specification. */
 #ifndef EASEL_TRUST_DIRECT_H
 #define EASEL_TRUST_DIRECT_H
 
@@ -41,6 +41,7 @@ struct direct_outcome {
     const char *client_id, *secret_id; /* as the token says; NULL until parsed */
     const char *app_name;              /* NULL until found */
     bool app_vetted;
+    int64_t app_epoch;
     const char *site_id;
     const char *scopes; /* of the token, separated by spaces; NULL where it has none */
     struct trust_user user;
@@ -50,9 +51,9 @@ struct direct_outcome {
 void direct_check(struct tx *tx, const struct direct_request *request, struct trail *trail,
                   struct direct_outcome *outcome_r);
 
-/* Inside the write transaction: app still enabled, secret still there, jti not
- * used yet; uses it. A failure of the repository: tx->fault is set and E500000
- * returned; a verdict that changed is in outcome->verdict with E401001. */
+/* Inside the write transaction: uses the jti, if it was not used yet. A failure of the repository:
+ * tx->fault is set and E500000 returned; a verdict that changed is in outcome->verdict with
+ * E401001. */
 enum err direct_admit(struct tx *tx, const struct jwt_policy *policy,
                       struct direct_outcome *outcome);
 

@@ -67,12 +67,3 @@ bool pat_find(struct tx *tx, const char *name, const char *secret, int64_t idle_
     stmt_reset(stmt);
     return found;
 }
-
-enum err pat_touch(struct tx *tx, const char *id)
-{
-    struct stmt *stmt =
-        db_prepare(tx->db, "UPDATE personal_access_token SET last_used_at = ?2 WHERE id = ?1");
-    stmt_text(stmt, 1, id);
-    stmt_int(stmt, 2, tx->now);
-    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
-}

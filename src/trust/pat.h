@@ -23,6 +23,5 @@ enum err pat_create(struct tx *tx, const char *user_id, const char *name, const 
 /* The token of that name and secret that is neither expired nor idle too long. */
 bool pat_find(struct tx *tx, const char *name, const char *secret, int64_t idle_ms,
               struct pat *pat_r);
-enum err pat_touch(struct tx *tx, const char *id);
 
 #endif

@@ -20,14 +20,16 @@ enum {
 };
 
 /* The texts of an event, so that copying and binding are one loop each. */
-#define EVENT_TEXTS(X)                                                                     \
-    X(kind)                                                                                \
-    X(outcome)                                                                             \
-    X(request_id)                                                                          \
-    X(peer)                                                                                \
-    X(site_id)                                                                             \
-    X(site_content_url) X(client_id) X(secret_id) X(subject) X(user_id) X(method) X(check) \
-        X(expected) X(found) X(scopes_granted) X(scopes_needed)
+#define EVENT_TEXTS(X)                                                                           \
+    X(kind)                                                                                      \
+    X(outcome)                                                                                   \
+    X(request_id)                                                                                \
+    X(peer)                                                                                      \
+    X(site_id)                                                                                   \
+    X(site_content_url)                                                                          \
+    X(client_id)                                                                                 \
+    X(secret_id) X(subject) X(user_id) X(method) X(check) X(expected) X(found) X(scopes_granted) \
+        X(scopes_needed)
 
 struct waiting {
     struct waiting *next;

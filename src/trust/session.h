@@ -16,10 +16,11 @@
 struct tx;
 
 struct session {
-    const char *id; /* LUID: the beginning of the token's digest */
+    const char *id; /* LUID: its number in the repository, and some of the token's digest */
     const char *site_id, *user_id;
     const char *via;                   /* "jwt", "password" or "pat" */
     const char *client_id, *secret_id; /* of a JWT; else NULL */
+    int64_t app_epoch;                 /* of the app when the JWT was checked */
     const char *pat_id;                /* of a personal access token; else NULL */
     const char *impersonator_id;       /* user who acts as user_id; else NULL */
     const char *scopes;                /* of a JWT, separated by spaces; else NULL: not bound */
@@ -30,23 +31,17 @@ struct session {
 /* Opens a session (id, created_at are set here) that ends at expires_at.
  * *token_r is the credentials token, in memory of tx->arena. */
 enum err session_open(struct tx *tx, const struct session *about, const char **token_r);
-/* The session of a token (by its digest), unless it has ended; false where
- * there is none. */
-bool session_find(struct tx *tx, const char *token_hash, struct session *session_r);
-/* Digest of a token as session_find wants it (65 bytes). */
+/* The session of a token, unless it has ended; false where there is none. `hash`
+ * is the token's digest. */
+bool session_find(struct tx *tx, const char *token, const char *hash, struct session *session_r);
+/* Digest of a token (65 bytes). */
 void session_token_hash(const char *token, char *out);
-
-enum sessions_of {
-    SESSION_ITSELF,
-    SESSIONS_OF_APP,
-    SESSIONS_OF_SECRET,
-    SESSIONS_OF_PAT,
-    SESSIONS_OF_USER
-};
-/* Ends the sessions of one thing, by its id. None is no error. */
-enum err sessions_end(struct tx *tx, enum sessions_of what, const char *id);
-/* Ends one by its id; *found_r false where there was none. */
+/* Ends one by its id; *found_r (may be NULL) false where there was none. */
 enum err session_end(struct tx *tx, const char *id, bool *found_r);
+/* Ends those of an app whose tokens were checked before this. Those of a deleted app or
+ * secret, and all but the newest of a personal access token, have ended by
+ * themselves: a session is good as long as what it came from is. */
+enum err sessions_end_app(struct tx *tx, const char *client_id);
 
 /* A jti is used once for an issuer: true where this is the first use before
  * `expires_at`. One atomic step, also between nodes. *failed_r: the repository
@@ -56,7 +51,10 @@ bool jti_use(struct tx *tx, const char *issuer, const char *jti, int64_t expires
 /* Looks without using. */
 bool jti_used(struct tx *tx, const char *issuer, const char *jti);
 
-/* Removes what has expired, a bounded number of rows at a time. */
-enum err trust_sweep(struct tx *tx);
+/* Removes what has expired: the oldest sessions, and the used jtis in one of
+ * TRUST_SLICES ranges of their keys. Called once a second with the next slice,
+ * it goes over everything in ten minutes at a steady cost. */
+enum { TRUST_SLICES = 600 };
+enum err trust_sweep(struct tx *tx, unsigned slice);
 
 #endif

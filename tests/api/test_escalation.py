@@ -37,3 +37,14 @@ def test_a_site_administrator_does_not_get_its_secrets(org):
     own = client.make_signing_app()
     mine = f"{client.site}/connected-apps/direct-trust/{own.client_id}/secrets/{own.keys[0].id}"
     client.ok("GET", mine)
+
+
+def test_disabling_ends_sessions_for_good_and_enabling_lets_new_ones_in(org):
+    app = org.admin.make_signing_app()
+    old = org.by_jwt(app=app)
+    path = f"{org.admin.site}/connected-apps/direct-trust/{app.client_id}"
+    for enabled in (False, True):
+        org.admin.ok("PUT", path, {"connectedApplication": {"enabled": enabled}})
+    old.refused(401002, "GET", f"{old.site}/projects")
+    new = org.by_jwt(app=app)
+    new.ok("GET", f"{new.site}/projects")

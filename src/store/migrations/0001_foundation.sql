@@ -85,6 +85,7 @@ CREATE TABLE connected_app (
     enabled {int} NOT NULL,
     domain_safelist {text},
     unrestricted_embedding {int},
+    epoch {int} NOT NULL DEFAULT 0, -- counts up when its sessions end; see session.app_epoch
     vetted {int} NOT NULL, -- made by a server administrator; see docs/security.md
     created_at {int} NOT NULL,
     updated_at {int} NOT NULL,
@@ -116,37 +117,38 @@ CREATE TABLE personal_access_token (
     created_at {int} NOT NULL,
     expires_at {int} NOT NULL,
     last_used_at {int},
+    session_id {int}, -- the one that may be open
     UNIQUE (site_user_id, name)
 );
 CREATE INDEX personal_access_token_name ON personal_access_token (name);
 
--- A session is written at every sign-in, so it has the fewest indexes that its
--- ends need: its id is the beginning of the token's digest, its site goes with
--- its user, those of an app are found by the app's secrets.
+-- A session and a used jti are written at every sign-in, so they cost as few
+-- pages as they can. A session's id grows with time and stands in its token: rows
+-- are appended, and found by the id. There are no other indexes: whether its app,
+-- secret or personal access token still carries a session is asked when it is
+-- read (trust/session.c), and what has expired stands in front.
 CREATE TABLE session (
-    token_hash {text} NOT NULL PRIMARY KEY,
+    id {int} NOT NULL PRIMARY KEY,
+    token_hash {text} NOT NULL,
     site_id {text} NOT NULL,
-    site_user_id {text} NOT NULL REFERENCES site_user (id) ON DELETE CASCADE,
+    site_user_id {text} NOT NULL,
     via {text} NOT NULL, -- jwt, password or pat
     client_id {text},
     secret_id {text},
+    app_epoch {int} NOT NULL, -- of the app when its token was checked
     pat_id {text},
     impersonator_id {text},
     scopes {text}, -- separated by spaces
     site_bound {int} NOT NULL, -- no rights beyond its site, whoever the user is
     created_at {int} NOT NULL,
     expires_at {int} NOT NULL
-) {without_rowid};
-CREATE INDEX session_secret ON session (secret_id) WHERE secret_id IS NOT NULL;
-CREATE INDEX session_pat ON session (pat_id) WHERE pat_id IS NOT NULL;
-CREATE INDEX session_user_id ON session (site_user_id);
-CREATE INDEX session_expiry ON session (expires_at);
+);
 
+-- The key is 63 bits of a digest of issuer and jti; rows are swept by ranges of it.
 CREATE TABLE used_jti (
-    key {text} NOT NULL PRIMARY KEY,
+    key {int} NOT NULL PRIMARY KEY,
     expires_at {int} NOT NULL
-) {without_rowid};
-CREATE INDEX used_jti_expiry ON used_jti (expires_at);
+);
 
 CREATE TABLE event (
     id {rowid},
