@@ -55,6 +55,15 @@ static void print_failure(const struct verdict *v)
     printf("\nto change: %s\n", row->advice);
 }
 
+static bool find_site(struct tx *tx, const char *content_url, struct trust_site *site_r)
+{
+    struct site site;
+    if (site_get_by_content_url(tx, content_url, &site) != E_OK)
+        return false;
+    *site_r = (struct trust_site){site.id, site.content_url};
+    return true;
+}
+
 static bool find_user(struct tx *tx, const char *site_id, const char *name,
                       struct trust_user *user_r, const char **why_r)
 {
@@ -116,7 +125,6 @@ static int explain(struct tx *tx, const struct args *args, const struct config *
 {
     const char *token = args_operand(args, 0), *site_url = args_value(args, "site");
     struct jwt_policy policy = jwt_policy_default;
-    struct site site;
     struct direct_outcome out;
     struct printing printing = {{passed}, 0};
     policy.max_life_s = config_span(config, "jwt-max-life") / 1000;
@@ -127,10 +135,10 @@ static int explain(struct tx *tx, const struct args *args, const struct config *
     struct direct_request request = {
         .token = token,
         .token_len = strlen(token),
-        .site_id = site_get_by_content_url(tx, site_url, &site) == E_OK ? site.id : NULL,
         .content_url = site_url,
         .keyring = keyring,
         .policy = &policy,
+        .find_site = find_site,
         .find_user = find_user,
     };
     direct_check(tx, &request, &printing.base, &out);

@@ -378,7 +378,7 @@ bool user_find_exact(struct tx *tx, const char *site_id, const char *name, struc
     return true;
 }
 
-enum err user_signed_in(struct tx *tx, const char *user_id)
+enum err user_signed_in(struct tx *tx, const char *user_id, bool *noted_r)
 {
     /* A minute's grain keeps many sign-ins of one user from writing one row each time. */
     struct stmt *stmt =
@@ -386,5 +386,8 @@ enum err user_signed_in(struct tx *tx, const char *user_id)
                            "(last_login_at IS NULL OR last_login_at + 60000 <= ?2)");
     stmt_text(stmt, 1, user_id);
     stmt_int(stmt, 2, tx->now);
-    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+    if (stmt_step(stmt) != DB_DONE)
+        return tx_broken(tx);
+    *noted_r = stmt_changes(stmt) > 0;
+    return E_OK;
 }

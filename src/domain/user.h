@@ -67,6 +67,7 @@ bool user_for_sign_in(struct tx *tx, const struct account *account, const char *
 /* By exact name (case counts), for a JWT's sub. *why_r says what else was found. */
 bool user_find_exact(struct tx *tx, const char *site_id, const char *name, struct user *user_r,
                      const char **why_r);
-enum err user_signed_in(struct tx *tx, const char *user_id);
+/* Notes the time; *noted_r false where it was noted within the last minute. */
+enum err user_signed_in(struct tx *tx, const char *user_id, bool *noted_r);
 
 #endif

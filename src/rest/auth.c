@@ -13,6 +13,7 @@
 #include "rest/call.h"
 #include "rest/handlers.h"
 #include "trust/direct.h"
+#include "trust/known.h"
 #include "trust/password.h"
 #include "trust/pat.h"
 #include "trust/throttle.h"
@@ -130,7 +131,10 @@ static enum err open_session(struct call *call, struct session *about, const cha
     const char *token;
     int64_t life = call->tuning->session_life_ms;
     about->expires_at = call->tx.now + life;
-    enum err err = user_signed_in(&call->tx, about->user_id);
+    bool noted = false;
+    enum err err = user_signed_in(&call->tx, about->user_id, &noted);
+    if (noted)
+        call->job.quiet = false;
     if (!err)
         err = session_open(&call->tx, about, &token);
     if (err)
@@ -154,7 +158,8 @@ static enum err jwt_commit(struct call *call)
         return refuse_jwt(call, &in->direct.verdict);
     if (err)
         return err;
-    struct session about = {.site_id = in->site.id,
+    call->job.quiet = true; /* what is written here, no cache holds (but see open_session) */
+    struct session about = {.site_id = in->direct.site.id,
                             .user_id = in->direct.user.id,
                             .via = "jwt",
                             .client_id = in->direct.client_id,
@@ -162,7 +167,16 @@ static enum err jwt_commit(struct call *call)
                             .app_epoch = in->direct.app_epoch,
                             .scopes = in->direct.scopes,
                             .site_bound = !in->direct.app_vetted};
-    return open_session(call, &about, in->site.content_url, in->direct.user.name);
+    return open_session(call, &about, in->direct.site.content_url, in->direct.user.name);
+}
+
+static bool find_site(struct tx *tx, const char *content_url, struct trust_site *site_r)
+{
+    struct site site;
+    if (site_get_by_content_url(tx, content_url, &site) != E_OK)
+        return false;
+    *site_r = (struct trust_site){site.id, site.content_url};
+    return true;
 }
 
 static bool find_user(struct tx *tx, const char *site_id, const char *name,
@@ -181,13 +195,16 @@ static enum err jwt_check(struct call *call)
     struct direct_request request = {
         .token = in->jwt,
         .token_len = in->jwt ? strlen(in->jwt) : 0,
-        .site_id = in->site_found ? in->site.id : NULL,
         .content_url = in->content_url,
         .keyring = call->config->keyring,
         .policy = &call->tuning->policy,
+        .find_site = find_site,
         .find_user = find_user,
+        .known = lanes_abilities(call->config->lanes) & DB_SOLE_OWNER ? call->rest->known : NULL,
+        .generation = lanes_generation(call->config->lanes),
     };
     direct_check(&call->tx, &request, NULL, &in->direct);
+    call->event.site_id = in->direct.site_id;
     call->event.client_id = in->direct.client_id;
     call->event.secret_id = in->direct.secret_id;
     call->event.subject = in->direct.jwt.sub;
@@ -313,12 +330,12 @@ static enum err sign_in(struct call *call)
     if (err)
         return err;
     call->event.site_content_url = in->content_url;
+    if (!in->name && !in->pat_name)
+        return jwt_check(call);
     in->site_found = site_get_by_content_url(&call->tx, in->content_url, &in->site) == E_OK;
     if (!in->site_found && call->tx.fault.err == E500000)
         return E500000;
     call->event.site_id = in->site_found ? in->site.id : NULL;
-    if (!in->name && !in->pat_name)
-        return jwt_check(call);
     call->event.subject = in->name ? in->name : in->pat_name;
     err = check_throttle(call, call->event.subject);
     if (err)

@@ -109,6 +109,7 @@ struct rest {
     struct router *router;
     struct callers *callers;
     struct metrics *metrics;
+    struct known_cache *known; /* of sign-ins by JWT */
     int64_t started_at;
 };
 

@@ -12,6 +12,7 @@
 #include "domain/site.h"
 #include "http/http.h"
 #include "rest/call.h"
+#include "trust/known.h"
 
 static const char XML_TYPE[] = "application/xml;charset=UTF-8";
 static const char JSON_TYPE[] = "application/json;charset=UTF-8";
@@ -36,6 +37,7 @@ struct rest *rest_new(const struct rest_config *config, const struct rest_tuning
     rest->router = router_new();
     rest->callers = callers_new(config->lanes, config->scopes);
     rest->metrics = metrics_new();
+    rest->known = known_cache_new();
     rest->started_at = clock_now();
     return rest;
 }
@@ -47,6 +49,7 @@ void rest_free(struct rest **rest)
     router_free(&(*rest)->router);
     callers_free(&(*rest)->callers);
     metrics_free(&(*rest)->metrics);
+    known_cache_free(&(*rest)->known);
     for (struct tuned *t = (*rest)->tuned, *before; t; t = before) {
         before = t->before;
         free(t);

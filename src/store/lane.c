@@ -162,11 +162,11 @@ static void count_generation(struct lanes *lanes)
     atomic_fetch_add_explicit(&lanes->generation, 1, memory_order_release);
 }
 
-static bool commit(struct worker *worker)
+static bool commit(struct worker *worker, bool loud)
 {
     bool wrote = worker->db->wrote;
     bool ok = db_commit(worker->db);
-    if (ok && wrote)
+    if (ok && wrote && loud)
         count_generation(worker->lanes);
     return ok;
 }
@@ -188,7 +188,7 @@ static void ride_alone(struct worker *worker)
     if (!connect_worker(worker) || !db_begin_lazy(worker->db))
         return;
     ride_along(worker);
-    commit(worker);
+    commit(worker, false);
 }
 
 /* Runs one job so that it can be undone alone. False: the transaction is gone. */
@@ -208,13 +208,15 @@ static bool run_in_savepoint(struct db *db, struct lane_job *job, bool *kept_r)
 static bool run_batch(struct worker *worker, struct lane_job *jobs, size_t count, bool *kept)
 {
     struct db *db = worker->db;
-    bool alive = true, any = false;
+    bool alive = true, any = false, loud = false;
     if (count == 1) {
         any = kept[0] = jobs->run(jobs, db);
+        loud = any && !jobs->quiet;
     } else {
         for (struct lane_job *job = jobs; job && alive; job = job->next, kept++) {
             alive = run_in_savepoint(db, job, kept);
             any = any || *kept;
+            loud = loud || (*kept && !job->quiet);
         }
     }
     if (!alive || !any) {
@@ -223,7 +225,7 @@ static bool run_batch(struct worker *worker, struct lane_job *jobs, size_t count
     }
     if (db->engine->abilities & DB_ONE_WRITER)
         ride_along(worker);
-    return commit(worker);
+    return commit(worker, loud);
 }
 
 static void tell(struct lane_job *jobs, const bool *kept, bool ok)

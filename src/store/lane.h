@@ -36,6 +36,9 @@ struct lane_job {
      * returned true but the commit did not happen (disk, network), or run was
      * not called at all because no transaction could begin. */
     void (*done)(struct lane_job *job, bool committed, bool failed);
+    /* LANE_WRITE: set by run where what it wrote is in rows that no cache holds;
+     * the commit then does not count as a generation. */
+    bool quiet;
     struct lane_job *next; /* the lane's own */
 };
 
@@ -62,7 +65,8 @@ bool lanes_submit(struct lanes *lanes, enum lane lane, struct lane_job *job);
  * open until lanes_free. NULL where the repository cannot be opened. */
 struct db *lanes_reader(struct lanes *lanes);
 unsigned lanes_abilities(const struct lanes *lanes);
-/* Counts up with every commit made through these lanes, and whenever another
+/* Counts up with every commit made through these lanes (but for quiet jobs and
+ * what rides along), and whenever another
  * process was seen to write (looked at a few times a second): the stamp for
  * caches of repository rows. Cheap; any thread. */
 uint64_t lanes_generation(const struct lanes *lanes);

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "store/tx.h"
 #include "trust/app.h"
+#include "trust/known.h"
 #include "trust/session.h"
 
 /* What a check needs; each step answers whether the next may run. */
@@ -17,6 +18,8 @@ struct checking {
     struct direct_outcome *out;
     struct app app;
     const char *secret;
+    const char *key;           /* into the cache of what is known; NULL: not used */
+    const struct known *known; /* what was found there, or NULL */
 };
 
 static bool refuse(struct checking *c, enum trust_check check, const char *expected,
@@ -63,6 +66,64 @@ static bool check_form(struct checking *c)
     return true;
 }
 
+/* ---- what is known: an entry stands for ISSUER, ENABLED, KID and USER passed. A
+ * trail wants every check made anew. */
+
+static void look_up_known(struct checking *c)
+{
+    const struct jwt *jwt = &c->out->jwt;
+    if (!c->request->known || c->trail || !jwt->sub)
+        return;
+    c->key = arena_printf(c->tx->arena, "%s\n%s\n%s\n%s", c->request->content_url, jwt->iss,
+                          jwt->kid, jwt->sub);
+    c->known = known_find(c->request->known, c->key, c->request->generation);
+}
+
+static const char *kept(struct checking *c, const char *text)
+{
+    return arena_strdup(c->tx->arena, text);
+}
+
+static void take_app(struct checking *c)
+{
+    c->out->app_name = c->app.name;
+    c->out->app_vetted = c->app.vetted;
+    c->out->app_epoch = c->app.epoch;
+    c->out->site_id = c->app.site_id;
+}
+
+static bool take_known(struct checking *c)
+{
+    const struct known *k = c->known;
+    c->app = k->app;
+    c->app.client_id = kept(c, k->app.client_id);
+    c->app.site_id = kept(c, k->app.site_id);
+    c->app.name = kept(c, k->app.name);
+    c->secret = k->secret; /* used before the entry is given back */
+    c->out->user =
+        (struct trust_user){kept(c, k->user.id), kept(c, k->user.name), kept(c, k->user.site_role)};
+    c->out->site = (struct trust_site){kept(c, k->site.id), kept(c, k->site.content_url)};
+    take_app(c);
+    return true;
+}
+
+static void keep_known(struct checking *c)
+{
+    struct known known = {c->app, c->secret, c->out->user, c->out->site};
+    known_put(c->request->known, c->key, c->request->generation, &known);
+}
+
+/* ---- looking up */
+
+static bool find_site(struct checking *c)
+{
+    struct direct_outcome *out = c->out;
+    if (!c->request->find_site(c->tx, c->request->content_url, &out->site))
+        out->site = (struct trust_site){NULL, NULL};
+    out->site_id = out->site.id;
+    return true;
+}
+
 /* Where the content URL names no site, the app is looked up on all of them, so
  * that the checks before SITE answer as they would otherwise. */
 static bool check_issuer(struct checking *c)
@@ -70,11 +131,9 @@ static bool check_issuer(struct checking *c)
     const struct direct_request *r = c->request;
     struct tx *tx = c->tx;
     bool known = app_find(tx, c->out->client_id, &c->app);
-    if (known && (!r->site_id || strcmp(c->app.site_id, r->site_id) == 0)) {
-        c->out->app_name = c->app.name;
-        c->out->app_vetted = c->app.vetted;
-        c->out->app_epoch = c->app.epoch;
-        c->out->site_id = c->app.site_id;
+    const char *site_id = c->out->site.id;
+    if (known && (!site_id || strcmp(c->app.site_id, site_id) == 0)) {
+        take_app(c);
         return pass(c, TRUST_ISSUER, c->app.name);
     }
     return refuse(
@@ -149,6 +208,8 @@ static bool check_claims(struct checking *c)
     }
     if (replay || (v.failed && replayed(c)))
         return refuse_replay(c);
+    if (v.failed == TRUST_SUBJECT && c->out->jwt.oda)
+        return true; /* an on-demand client names no user; USER refuses it */
     c->out->verdict = v;
     return !v.failed;
 }
@@ -173,7 +234,7 @@ static bool check_user(struct checking *c)
 
 static bool check_site(struct checking *c)
 {
-    if (c->request->site_id)
+    if (c->out->site.id)
         return pass(c, TRUST_SITE, c->request->content_url);
     if (replayed(c))
         return refuse_replay(c);
@@ -182,13 +243,26 @@ static bool check_site(struct checking *c)
         arena_printf(c->tx->arena, "'%.100s', which names no site", c->request->content_url));
 }
 
+static bool check_app(struct checking *c)
+{
+    return find_site(c) && check_issuer(c) && check_enabled(c) && check_kid(c);
+}
+
 void direct_check(struct tx *tx, const struct direct_request *request, struct trail *trail,
                   struct direct_outcome *outcome_r)
 {
-    *outcome_r = (struct direct_outcome){.site_id = request->site_id};
+    *outcome_r = (struct direct_outcome){0};
     struct checking c = {.tx = tx, .request = request, .trail = trail, .out = outcome_r};
-    (void)(check_form(&c) && check_issuer(&c) && check_enabled(&c) && check_kid(&c) &&
-           check_claims(&c) && check_user(&c) && check_site(&c));
+    if (!check_form(&c)) {
+        find_site(&c); /* for the record */
+        return;
+    }
+    look_up_known(&c);
+    bool ok = (c.known ? take_known(&c) : check_app(&c)) && check_claims(&c) &&
+              (c.known && !c.out->jwt.oda ? true : check_user(&c)) && check_site(&c);
+    if (ok && c.key && !c.known)
+        keep_known(&c);
+    known_release(c.known);
 }
 
 enum err direct_admit(struct tx *tx, const struct jwt_policy *policy,

@@ -13,12 +13,20 @@
 
 struct tx;
 struct keyring;
+struct known_cache;
 
 struct trust_user {
     const char *id; /* site_user */
     const char *name;
     const char *site_role;
 };
+
+struct trust_site {
+    const char *id, *content_url;
+};
+
+/* How a site is found; given by whoever owns sites. */
+typedef bool trust_find_site(struct tx *tx, const char *content_url, struct trust_site *site_r);
 
 /* How a user is found; given by whoever owns users. True where the site has a
  * user of exactly this name who may sign in; *why_r says what else was found. */
@@ -28,11 +36,13 @@ typedef bool trust_find_user(struct tx *tx, const char *site_id, const char *nam
 struct direct_request {
     const char *token; /* may be NULL */
     size_t token_len;
-    const char *site_id; /* NULL: the content URL names no site */
     const char *content_url;
     const struct keyring *keyring;
     const struct jwt_policy *policy;
+    trust_find_site *find_site;
     trust_find_user *find_user;
+    struct known_cache *known; /* NULL: look everything up */
+    uint64_t generation;       /* of the repository, read before the check began */
 };
 
 struct direct_outcome {
@@ -42,8 +52,9 @@ struct direct_outcome {
     const char *app_name;              /* NULL until found */
     bool app_vetted;
     int64_t app_epoch;
-    const char *site_id;
-    const char *scopes; /* of the token, separated by spaces; NULL where it has none */
+    const char *site_id;    /* of the app or, before it was found, of the content URL; or NULL */
+    struct trust_site site; /* of the content URL; ids are NULL where it names none */
+    const char *scopes;     /* of the token, separated by spaces; NULL where it has none */
     struct trust_user user;
 };
 

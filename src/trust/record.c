@@ -14,21 +14,23 @@ enum {
     QUEUE_MOST = 8192,
     TEXT_MOST = 2000,   /* bytes of one text of an event */
     CALLS_MOST = 20000, /* app and method pairs held between flushes */
+    GRANTS_MOST = 2000,
     FLUSH_EVERY_MS = 1000,
     TRIM_EVERY = 512, /* events between two trims of the table, at most */
     HOUR_MS = 3600000
 };
 
 /* The texts of an event, so that copying and binding are one loop each. */
-#define EVENT_TEXTS(X)                                                                           \
-    X(kind)                                                                                      \
-    X(outcome)                                                                                   \
-    X(request_id)                                                                                \
-    X(peer)                                                                                      \
-    X(site_id)                                                                                   \
-    X(site_content_url)                                                                          \
-    X(client_id)                                                                                 \
-    X(secret_id) X(subject) X(user_id) X(method) X(check) X(expected) X(found) X(scopes_granted) \
+#define EVENT_TEXTS(X)                                                              \
+    X(kind)                                                                         \
+    X(outcome)                                                                      \
+    X(request_id)                                                                   \
+    X(peer)                                                                         \
+    X(site_id)                                                                      \
+    X(site_content_url)                                                             \
+    X(client_id)                                                                    \
+    X(secret_id)                                                                    \
+    X(subject) X(user_id) X(method) X(check) X(expected) X(found) X(scopes_granted) \
         X(scopes_needed)
 
 struct waiting {
@@ -48,7 +50,8 @@ struct recorder {
     pthread_mutex_t lock; /* guards all below */
     struct waiting *first, **last;
     size_t count;
-    struct map *calls; /* "client_id method" -> struct calls */
+    struct map *calls;  /* "client_id method" -> struct calls */
+    struct map *grants; /* app and scopes -> minute last written */
     int64_t flushed_at;
     uint64_t dropped;
     int64_t since_trim;
@@ -62,6 +65,7 @@ struct recorder *recorder_new(const struct recorder_config *config)
     recorder->config = *config;
     recorder->last = &recorder->first;
     recorder->calls = map_new();
+    recorder->grants = map_new();
     recorder->since_trim = TRIM_EVERY; /* the first write trims what an older limit left */
     pthread_mutex_init(&recorder->lock, NULL);
     return recorder;
@@ -90,6 +94,7 @@ void recorder_free(struct recorder **recorder)
         return;
     drop_all((*recorder)->first);
     map_free(&(*recorder)->calls, free);
+    map_free(&(*recorder)->grants, NULL);
     pthread_mutex_destroy(&(*recorder)->lock);
     free(*recorder);
     *recorder = NULL;
@@ -201,6 +206,23 @@ static void write_grant(struct db *db, const struct event *e, const char *scope,
     stmt_int(stmt, 3, hour);
     stmt_int(stmt, 4, e->at);
     stmt_step(stmt);
+}
+
+/* True the first time in a minute for this app and these scopes: many sign-ins
+ * of one program grant the same again and again. */
+static bool grants_are_news(struct recorder *recorder, const struct event *e)
+{
+    char key[TEXT_MOST + 64];
+    int64_t minute = e->at / 60000 + 1;
+    snprintf(key, sizeof key, "%.40s %s", e->client_id, e->scopes_granted);
+    pthread_mutex_lock(&recorder->lock);
+    if (map_count(recorder->grants) >= GRANTS_MOST) {
+        map_free(&recorder->grants, NULL);
+        recorder->grants = map_new();
+    }
+    bool news = (intptr_t)map_put(recorder->grants, key, (void *)(intptr_t)minute) != minute;
+    pthread_mutex_unlock(&recorder->lock);
+    return news;
 }
 
 static void write_grants(struct db *db, const struct event *e)
@@ -321,7 +343,7 @@ static void ride(struct recorder *recorder, struct db *db, int64_t now, bool flu
         const struct event *e = &w->event;
         write_event(db, e);
         if (e->client_id && e->scopes_granted && strcmp(e->kind, "signin") == 0 &&
-            strcmp(e->outcome, "ok") == 0)
+            strcmp(e->outcome, "ok") == 0 && grants_are_news(recorder, e))
             write_grants(db, e);
     }
     drop_all(list);
