@@ -21,17 +21,13 @@ enum {
 };
 
 /* The texts of an event, so that copying and binding are one loop each. */
-#define EVENT_TEXTS(X)                                                              \
-    X(kind)                                                                         \
-    X(outcome)                                                                      \
-    X(request_id)                                                                   \
-    X(peer)                                                                         \
-    X(site_id)                                                                      \
-    X(site_content_url)                                                             \
-    X(client_id)                                                                    \
-    X(secret_id)                                                                    \
-    X(subject) X(user_id) X(method) X(check) X(expected) X(found) X(scopes_granted) \
-        X(scopes_needed)
+/* clang-format off */
+#define EVENT_TEXTS(X)                                       \
+    X(kind) X(outcome) X(request_id) X(peer)                 \
+    X(site_id) X(site_content_url) X(client_id) X(secret_id) \
+    X(subject) X(user_id) X(method) X(check)                 \
+    X(expected) X(found) X(scopes_granted) X(scopes_needed)
+/* clang-format on */
 
 struct waiting {
     struct waiting *next;
