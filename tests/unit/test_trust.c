@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <pthread.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -12,6 +13,7 @@
 #include "tbl/methods.h"
 #include "trust/app.h"
 #include "trust/direct.h"
+#include "trust/known.h"
 #include "trust/mac.h"
 #include "trust/password.h"
 #include "trust/pat.h"
@@ -166,6 +168,113 @@ static struct keyring *load(const char *file, bool create)
     if (!ring)
         assert_non_null(strstr(why, file)); /* says which */
     return ring;
+}
+
+/* In a process of its own, as `easel rotate-key` does. */
+static void elsewhere(bool (*change)(const char *, char *, size_t), const char *file)
+{
+    char why[4352];
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(change(file, why, sizeof why) ? 0 : 1);
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+/* Three servers that stay up: `seals` seals first after a rotation, `opens` only
+ * ever opens, `keeps` has its keys from elsewhere. */
+static void a_rotation_needs_no_restart(void **state)
+{
+    struct arena *arena = *state;
+    char directory[] = "/tmp/easel-test-XXXXXX", fingerprint[9], why[256];
+    assert_non_null(mkdtemp(directory));
+    const char *file = arena_printf(arena, "%s/keys", directory);
+    struct keyring *seals = load(file, true), *opens = load(file, false);
+    struct keyring *keeps = keyring_parse("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", why, 256);
+    char *oldest = seal(seals, arena, KID, SECRET), *sealed = oldest;
+    for (int round = 0; round < 3; round++) {
+        memcpy(fingerprint, keyring_fingerprint(seals), sizeof fingerprint);
+        elsewhere(keyring_rotate_file, file);
+        char *anew = seal(seals, arena, KID, SECRET);
+        assert_memory_not_equal(anew, fingerprint, 8);
+        assert_string_equal(anew,
+                            arena_printf(arena, "%s%s", keyring_fingerprint(seals), anew + 8));
+        assert_true(keyring_current(seals, anew) && !keyring_current(seals, sealed));
+        assert_true(!keyring_current(opens, anew)); /* had no reason to look yet */
+        assert_string_equal(unseal(opens, arena, KID, anew), SECRET);
+        assert_true(keyring_current(opens, anew));
+        assert_string_equal(unseal(opens, arena, KID, sealed), SECRET);
+        assert_string_equal(unseal(seals, arena, KID, oldest), SECRET);
+        assert_null(unseal(keeps, arena, KID, anew));
+        sealed = anew;
+    }
+    /* keys that went are gone as soon as the file is read again */
+    elsewhere(keyring_prune_file, file);
+    assert_string_equal(unseal(opens, arena, KID, oldest), SECRET); /* known still */
+    assert_true(keyring_current(opens, seal(opens, arena, KID, SECRET)));
+    assert_null(unseal(opens, arena, KID, oldest));
+    assert_string_equal(unseal(opens, arena, KID, sealed), SECRET);
+    /* a file that others can read is not taken */
+    elsewhere(keyring_rotate_file, file);
+    assert_int_equal(chmod(file, 0644), 0);
+    assert_true(keyring_current(opens, sealed));
+    seal(opens, arena, KID, SECRET);
+    assert_true(keyring_current(opens, sealed));
+    keyring_free(&seals);
+    keyring_free(&opens);
+    keyring_free(&keeps);
+    unlink(file);
+    assert_int_equal(rmdir(directory), 0);
+}
+
+enum { READERS = 4, READINGS = 2000, ROTATIONS = 12 };
+
+struct key_reader {
+    const struct keyring *ring;
+    const char *first; /* sealed before it all */
+    int failures;
+};
+
+static void *read_keys(void *context)
+{
+    struct key_reader *reader = context;
+    for (int i = 0; i < READINGS; i++) {
+        struct arena *arena = arena_new(0);
+        char *sealed = seal(reader->ring, arena, KID, SECRET);
+        const char *one = sealed ? unseal(reader->ring, arena, KID, sealed) : NULL;
+        const char *two = unseal(reader->ring, arena, KID, reader->first);
+        reader->failures += !one || !two || strcmp(one, SECRET) != 0 || strcmp(two, SECRET) != 0;
+        arena_free(&arena);
+    }
+    return NULL;
+}
+
+/* While threads seal and open, the keys change beneath them. */
+static void threads_share_a_keyring_that_rotates(void **state)
+{
+    struct arena *arena = *state;
+    char directory[] = "/tmp/easel-test-XXXXXX", why[4352];
+    assert_non_null(mkdtemp(directory));
+    const char *file = arena_printf(arena, "%s/keys", directory);
+    struct keyring *ring = load(file, true);
+    const char *first = seal(ring, arena, KID, SECRET);
+    struct key_reader readers[READERS];
+    pthread_t threads[READERS];
+    for (int i = 0; i < READERS; i++) {
+        readers[i] = (struct key_reader){ring, first, 0};
+        assert_int_equal(pthread_create(&threads[i], NULL, read_keys, &readers[i]), 0);
+    }
+    for (int i = 0; i < ROTATIONS; i++)
+        assert_true(keyring_rotate_file(file, why, sizeof why));
+    for (int i = 0; i < READERS; i++) {
+        pthread_join(threads[i], NULL);
+        assert_int_equal(readers[i].failures, 0);
+    }
+    keyring_free(&ring);
+    unlink(file);
+    assert_int_equal(rmdir(directory), 0);
 }
 
 static void keys_rotate_in_their_file(void **state)
@@ -363,6 +472,52 @@ static void failures_are_throttled(void **state)
     throttle_free(&throttle);
 }
 
+enum { GUESSERS = 8, GUESSES = 200, GUESSED_NAMES = 5, GUESS_LIMIT = 10 };
+
+struct guesser {
+    struct throttle *throttle;
+    int told[GUESSED_NAMES]; /* how often it was told that a guess was wrong */
+};
+
+static void *guess(void *context)
+{
+    struct guesser *guesser = context;
+    char name[16];
+    for (int i = 0; i < GUESSES; i++)
+        for (int n = 0; n < GUESSED_NAMES; n++) {
+            snprintf(name, sizeof name, "name %d", n);
+            guesser->told[n] += throttle_failed(guesser->throttle, "192.0.2.1", name, NOW);
+        }
+    return NULL;
+}
+
+/* All have been admitted before the first fails: still no more than the limit
+ * are told, for each name. */
+static void of_many_guesses_at_once_few_are_answered(void **state)
+{
+    (void)state;
+    struct throttle *throttle = throttle_new(GUESS_LIMIT, 1000);
+    struct guesser guessers[GUESSERS] = {0};
+    pthread_t threads[GUESSERS];
+    for (int i = 0; i < GUESSERS; i++) {
+        guessers[i].throttle = throttle;
+        assert_int_equal(pthread_create(&threads[i], NULL, guess, &guessers[i]), 0);
+    }
+    for (int i = 0; i < GUESSERS; i++)
+        pthread_join(threads[i], NULL);
+    for (int n = 0; n < GUESSED_NAMES; n++) {
+        int told = 0;
+        for (int i = 0; i < GUESSERS; i++)
+            told += guessers[i].told[n];
+        assert_int_equal(told, GUESS_LIMIT);
+    }
+    assert_false(admits(throttle, "name 0", NOW));
+    assert_true(throttle_failed(throttle, "192.0.2.1", "name 0", NOW + 1000)); /* a new window */
+    throttle_set(throttle, 1, 1000);
+    assert_false(throttle_failed(throttle, "192.0.2.1", "name 0", NOW + 1000)); /* a new limit */
+    throttle_free(&throttle);
+}
+
 /* 100,000 names at their limit: a bounded number is remembered, the newest among them. */
 static void a_flood_stays_bounded(void **state)
 {
@@ -464,50 +619,100 @@ static struct app app_made(struct tx *tx, const char *site_id, const char *id, b
     return app;
 }
 
+static void secret_made(struct tx *tx, const struct keyring *ring, const char *site_id,
+                        const char *client_id, const char *kid)
+{
+    struct app_secret made, given = {.id = kid, .value = SECRET};
+    expect(tx, app_secret_create(tx, ring, true, site_id, client_id, &given, &made), E_OK,
+           "secret");
+}
+
 /* ---- sessions, used jtis, personal access tokens */
 
-static void open_session(struct tx *tx, const struct session *about, char hash[65])
+static const char *open_session(struct tx *tx, const struct session *about)
 {
     const char *token;
     expect(tx, session_open(tx, about, &token), E_OK, "open");
     assert_true(strlen(token) > 60);
+    return token;
+}
+
+static bool finds(struct tx *tx, const char *token, struct session *found_r)
+{
+    char hash[65];
     session_token_hash(token, hash);
+    return session_find(tx, token, hash, found_r);
+}
+
+static bool is_open(struct tx *tx, const char *token)
+{
+    struct session found;
+    return finds(tx, token, &found);
+}
+
+/* What the app's secret signs in: a session that is good while it lasts. */
+static struct session about_jwt(const char *client_id, const char *secret_id)
+{
+    return (struct session){.site_id = SITE,
+                            .user_id = INES,
+                            .via = "jwt",
+                            .client_id = client_id,
+                            .secret_id = secret_id,
+                            .expires_at = NOW + 1000};
 }
 
 static void sessions(void **state)
 {
     struct tx *tx = world_make(state);
-    char hash[65], other[65];
-    struct session found, about = {.site_id = SITE,
-                                   .user_id = INES,
-                                   .via = "jwt",
-                                   .client_id = APP,
-                                   .secret_id = KID,
-                                   .scopes = "tableau:users:read x",
-                                   .site_bound = true,
-                                   .expires_at = NOW + 1000};
-    open_session(tx, &about, hash);
-    open_session(tx, &about, other);
-    assert_string_not_equal(hash, other);
-    assert_true(session_find(tx, hash, &found));
+    struct keyring *ring = keyring_random();
+    struct session found, about = about_jwt(APP, KID);
+    app_made(tx, SITE, APP, true);
+    secret_made(tx, ring, SITE, APP, KID);
+    keyring_free(&ring);
+    about.scopes = "tableau:users:read x";
+    about.site_bound = true;
+    const char *token = open_session(tx, &about), *other = open_session(tx, &about);
+    assert_string_not_equal(token, other);
+    assert_true(finds(tx, token, &found));
     assert_string_equal(found.site_id, SITE);
     assert_string_equal(found.user_id, INES);
+    assert_string_equal(found.via, "jwt");
     assert_string_equal(found.scopes, "tableau:users:read x");
     assert_string_equal(found.client_id, APP);
+    assert_string_equal(found.secret_id, KID);
     assert_null(found.pat_id);
     assert_null(found.impersonator_id);
     assert_true(found.site_bound);
     assert_true(found.created_at == NOW && found.expires_at == NOW + 1000);
     bool ended;
     expect(tx, session_end(tx, found.id, &ended), E_OK, "end");
-    assert_true(ended && !session_find(tx, hash, &found) && session_find(tx, other, &found));
-    /* only a whole id ends a session, and only its own */
-    char upper[LUID_ROOM], near[LUID_ROOM];
-    assert_true(session_find(tx, other, &found) && luid_valid(found.id));
+    assert_true(ended && !is_open(tx, token) && is_open(tx, other));
+    expect(tx, session_end(tx, found.id, &ended), E_OK, "again");
+    assert_false(ended);
+    token = open_session(tx, &about);
+    tx->now = NOW + 999;
+    assert_true(is_open(tx, token));
+    tx->now = NOW + 1000;
+    assert_false(is_open(tx, token));
+}
+
+/* Only a whole id ends a session, and only its own. */
+static void only_its_id_ends_a_session(void **state)
+{
+    struct tx *tx = world_make(state);
+    const struct session about = {
+        .site_id = SITE, .user_id = INES, .via = "password", .expires_at = NOW + 1000};
+    const char *token = open_session(tx, &about);
+    struct session found;
+    char hash[65], upper[LUID_ROOM], near[LUID_ROOM], early[LUID_ROOM];
+    session_token_hash(token, hash);
+    assert_true(finds(tx, token, &found) && luid_valid(found.id));
     for (int i = 0; i < LUID_ROOM; i++)
         upper[i] = (char)toupper((unsigned char)found.id[i]);
     memcpy(near, found.id, LUID_ROOM);
+    memcpy(early, found.id, LUID_ROOM);
     near[LUID_LEN - 1] = near[LUID_LEN - 1] == '0' ? '1' : '0';
+    early[0] = early[0] == '0' ? '1' : '0';
     const char *const ids[] = {NOBODY,
                                "",
                                "-",
@@ -517,76 +722,207 @@ static void sessions(void **state)
                                "/",
                                "%",
                                "' OR 1=1 --",
+                               "00000000-0000-0000-0000-000000000000",
+                               "ffffffff-ffff-ffff-ffff-ffffffffffff",
                                near,
+                               early,
                                arena_strndup(tx->arena, found.id, 35),
-                               arena_strndup(tx->arena, other, 32),
-                               other};
+                               arena_strndup(tx->arena, hash, 32),
+                               hash,
+                               token};
     for (size_t i = 0; i < LENGTH(ids); i++) {
+        bool ended = true;
         expect(tx, session_end(tx, ids[i], &ended), E_OK, ids[i]);
-        expect(tx, sessions_end(tx, SESSION_ITSELF, ids[i]), E_OK, ids[i]);
-        if (ended || !session_find(tx, other, &found))
+        expect(tx, session_end(tx, ids[i], NULL), E_OK, ids[i]);
+        if (ended || !is_open(tx, token))
             fail_msg("'%s' ends a session", ids[i]);
     }
+    bool ended;
     expect(tx, session_end(tx, upper, &ended), E_OK, "without case");
-    assert_true(ended);
-    open_session(tx, &about, other);
-    tx->now = NOW + 999;
-    assert_true(session_find(tx, other, &found));
-    tx->now = NOW + 1000;
-    assert_false(session_find(tx, other, &found));
-    assert_int_equal(one_int(tx->db, "SELECT COUNT(*) FROM session"), 1);
-    expect(tx, trust_sweep(tx), E_OK, "sweep");
-    assert_int_equal(one_int(tx->db, "SELECT COUNT(*) FROM session"), 0);
-    session_token_hash("nonsense", hash);
-    assert_false(session_find(tx, hash, &found));
+    assert_true(ended && !is_open(tx, token));
+}
+
+/* The first part of a token leads to the row, the whole proves it. */
+static void a_bent_token_finds_nothing(void **state)
+{
+    struct tx *tx = world_make(state);
+    const struct session about = {
+        .site_id = SITE, .user_id = INES, .via = "password", .expires_at = NOW + 1000};
+    const char *token = open_session(tx, &about), *other = open_session(tx, &about);
+    struct session found;
+    char hash[65], other_hash[65];
+    session_token_hash(token, hash);
+    session_token_hash(other, other_hash);
+    for (size_t i = 0; token[i]; i++) {
+        char *bent = arena_strdup(tx->arena, token);
+        bent[i] = bent[i] == 'A' ? 'B' : 'A';
+        if (is_open(tx, bent))
+            fail_msg("character %zu does not count", i);
+        bent[i] = '\0'; /* and any cut */
+        if (is_open(tx, bent))
+            fail_msg("cut at %zu", i);
+    }
+    assert_false(is_open(tx, arena_printf(tx->arena, "%sx", token)));
+    assert_false(is_open(tx, arena_printf(tx->arena, " %s", token)));
+    /* parts of two, and the one by way of the other's number */
+    size_t first = strcspn(token, "|");
+    assert_int_equal(strcspn(other, "|"), first);
+    assert_false(is_open(tx, arena_printf(tx->arena, "%.*s%s", (int)first, token, other + first)));
+    assert_false(is_open(tx, arena_printf(tx->arena, "%.*s%s", (int)first, other, token + first)));
+    assert_false(session_find(tx, token, other_hash, &found));
+    assert_false(session_find(tx, other, hash, &found));
+    static const char *const odd[] = {"",
+                                      "|",
+                                      "||",
+                                      "nonsense",
+                                      "AAAAAAAAAAAAAAAAAAAAAA|A|" SITE,
+                                      "__________"
+                                      "____________|A|" SITE,
+                                      "!!!!!!!!!!!!!!!!!!!!!!|A|" SITE,
+                                      "\xFF\xFF|A|" SITE};
+    for (size_t i = 0; i < LENGTH(odd); i++)
+        assert_false(is_open(tx, odd[i]));
+    assert_true(is_open(tx, token) && is_open(tx, other));
+}
+
+/* Opened in another order than they end in: what has ended goes, the rest stays. */
+static void sessions_are_swept(void **state)
+{
+    struct tx *tx = world_make(state);
+    struct session about = {.site_id = SITE, .user_id = INES, .via = "password"};
+    const int64_t lives[] = {2000, 1000, 3000, 1000};
+    const char *tokens[LENGTH(lives)];
+    for (size_t i = 0; i < LENGTH(lives); i++) {
+        about.expires_at = NOW + lives[i];
+        tokens[i] = open_session(tx, &about);
+    }
+    for (int64_t at = 999; at <= 3000; at += at % 1000 ? 1 : 1000) {
+        int64_t left = 0;
+        tx->now = NOW + at;
+        for (unsigned slice = 0; slice < TRUST_SLICES; slice++)
+            expect(tx, trust_sweep(tx, slice), E_OK, "sweep");
+        for (size_t i = 0; i < LENGTH(lives); i++) {
+            left += lives[i] > at;
+            assert_int_equal(is_open(tx, tokens[i]), lives[i] > at);
+        }
+        assert_int_equal(one_int(tx->db, "SELECT COUNT(*) FROM session"), left);
+    }
+}
+
+/* Of five sessions, those are dead whose origin went; the rows may stay. */
+enum origin_end {
+    NOTHING_ENDS,
+    APP_DELETED,
+    SECRET_DELETED,
+    APP_SESSIONS_END,
+    OTHERS_SESSIONS_END,
+    PAT_SIGNS_IN,
+    PAT_DELETED,
+    USER_DELETED
+};
+
+static void end_origin(struct tx *tx, enum origin_end end, const struct session *pat)
+{
+    switch (end) {
+    case NOTHING_ENDS:
+        break;
+    case APP_DELETED:
+        expect(tx, app_delete(tx, SITE, APP), E_OK, "app");
+        break;
+    case SECRET_DELETED:
+        expect(tx, app_secret_delete(tx, SITE, APP, KID), E_OK, "secret");
+        break;
+    case APP_SESSIONS_END:
+        expect(tx, sessions_end_app(tx, APP), E_OK, "sessions");
+        break;
+    case OTHERS_SESSIONS_END:
+        expect(tx, sessions_end_app(tx, FOREIGN_APP), E_OK, "sessions");
+        expect(tx, sessions_end_app(tx, NOBODY), E_OK, "sessions of no app");
+        expect(tx, sessions_end_app(tx, ""), E_OK, "sessions of no app");
+        break;
+    case PAT_SIGNS_IN:
+        assert_true(is_open(tx, open_session(tx, pat)));
+        break;
+    case PAT_DELETED:
+        run_sql(tx->db, "DELETE FROM personal_access_token");
+        break;
+    case USER_DELETED: /* its personal access tokens go with it */
+        run_sql(tx->db, "DELETE FROM site_user WHERE id = '" INES "'");
+        break;
+    }
 }
 
 static void sessions_end_with_their_origin(void **state)
 {
     struct tx *tx = world_make(state);
     struct keyring *ring = keyring_random();
-    const char *const kids[] = {KID, NOBODY};
+    struct pat pat;
+    const char *secret;
     app_made(tx, SITE, APP, true);
-    for (size_t i = 0; i < LENGTH(kids); i++) {
-        struct app_secret made, given = {.id = kids[i]};
-        expect(tx, app_secret_create(tx, ring, true, SITE, APP, &given, &made), E_OK, kids[i]);
-    }
+    secret_made(tx, ring, SITE, APP, KID);
+    secret_made(tx, ring, SITE, APP, NOBODY);
+    app_made(tx, OTHER_SITE, FOREIGN_APP, true);
+    secret_made(tx, ring, OTHER_SITE, FOREIGN_APP, DISABLED_KID);
     keyring_free(&ring);
+    expect(tx, pat_create(tx, INES, "t", NULL, 1000, &secret), E_OK, "pat");
+    assert_true(pat_find(tx, "t", secret, 1000, &pat));
     const struct session about[] = {
-        {.site_id = SITE, .user_id = INES, .via = "jwt", .client_id = APP, .secret_id = KID},
-        {.site_id = SITE, .user_id = INES, .via = "jwt", .client_id = APP, .secret_id = NOBODY},
+        about_jwt(APP, KID),
+        about_jwt(APP, NOBODY),
+        about_jwt(FOREIGN_APP, DISABLED_KID),
         {.site_id = SITE,
          .user_id = INES,
-         .via = "jwt",
-         .client_id = FOREIGN_APP,
-         .secret_id = DISABLED_KID},
-        {.site_id = SITE, .user_id = INES, .via = "pat", .pat_id = APP},
-        {.site_id = OTHER_SITE, .user_id = OTTO, .via = "password"},
+         .via = "pat",
+         .pat_id = pat.id,
+         .expires_at = NOW + 1000},
+        {.site_id = OTHER_SITE, .user_id = OTTO, .via = "password", .expires_at = NOW + 1000},
     };
     static const struct {
-        enum sessions_of what;
-        const char *id;
-        const char *left; /* 1: still there */
+        enum origin_end end;
+        const char *left; /* 1: still good */
     } cases[] = {
-        {SESSIONS_OF_APP, APP, "00111"},   {SESSIONS_OF_SECRET, KID, "01111"},
-        {SESSIONS_OF_PAT, APP, "11101"},   {SESSIONS_OF_USER, INES, "00001"},
-        {SESSIONS_OF_USER, OTTO, "11110"}, {SESSIONS_OF_APP, NOBODY, "11111"},
-        {SESSIONS_OF_PAT, "", "11111"},
+        {NOTHING_ENDS, "11111"},     {APP_DELETED, "00111"},         {SECRET_DELETED, "01111"},
+        {APP_SESSIONS_END, "00111"}, {OTHERS_SESSIONS_END, "11011"}, {PAT_SIGNS_IN, "11101"},
+        {PAT_DELETED, "11101"},      {USER_DELETED, "11101"},
     };
     for (size_t i = 0; i < LENGTH(cases); i++) {
-        char hashes[LENGTH(about)][65];
-        struct session found;
-        for (size_t s = 0; s < LENGTH(about); s++) {
-            struct session one = about[s];
-            one.expires_at = NOW + 1000;
-            open_session(tx, &one, hashes[s]);
-        }
-        expect(tx, sessions_end(tx, cases[i].what, cases[i].id), E_OK, cases[i].id);
+        const char *tokens[LENGTH(about)];
+        assert_true(db_savepoint(tx->db));
         for (size_t s = 0; s < LENGTH(about); s++)
-            if (session_find(tx, hashes[s], &found) != (cases[i].left[s] == '1'))
+            tokens[s] = open_session(tx, &about[s]);
+        end_origin(tx, cases[i].end, &about[3]);
+        for (size_t s = 0; s < LENGTH(about); s++)
+            if (is_open(tx, tokens[s]) != (cases[i].left[s] == '1'))
                 fail_msg("row %zu, session %zu", i, s);
-        run_sql(tx->db, "DELETE FROM session");
+        db_rollback_to(tx->db);
     }
+}
+
+/* A personal access token carries one session: the newest, whoever ends first. */
+static void one_session_for_a_personal_access_token(void **state)
+{
+    struct tx *tx = world_make(state);
+    struct pat pat, others;
+    const char *secret;
+    struct session found;
+    expect(tx, pat_create(tx, INES, "t", NULL, 100000, &secret), E_OK, "pat");
+    assert_true(pat_find(tx, "t", secret, 100000, &pat));
+    expect(tx, pat_create(tx, INES, "u", NULL, 100000, &secret), E_OK, "another");
+    assert_true(pat_find(tx, "u", secret, 100000, &others));
+    struct session about = {
+        .site_id = SITE, .user_id = INES, .via = "pat", .pat_id = pat.id, .expires_at = NOW + 1000};
+    const char *older = open_session(tx, &about);
+    assert_true(finds(tx, older, &found));
+    assert_string_equal(found.pat_id, pat.id);
+    about.pat_id = others.id;
+    const char *beside = open_session(tx, &about);
+    about.pat_id = pat.id;
+    tx->now++;
+    const char *newer = open_session(tx, &about);
+    assert_true(!is_open(tx, older) && is_open(tx, newer) && is_open(tx, beside));
+    assert_true(finds(tx, newer, &found));
+    expect(tx, session_end(tx, found.id, NULL), E_OK, "end");
+    assert_true(!is_open(tx, newer) && !is_open(tx, older) && is_open(tx, beside));
 }
 
 static bool use(struct tx *tx, const char *issuer, const char *jti, int64_t expires_at)
@@ -612,9 +948,54 @@ static void a_jti_is_used_once(void **state)
     assert_false(jti_used(tx, APP, "j"));
     assert_true(use(tx, APP, "j", NOW + 2000));
     assert_false(use(tx, APP, "j", NOW + 2000));
-    expect(tx, trust_sweep(tx), E_OK, "sweep");
+    for (unsigned slice = 0; slice < TRUST_SLICES; slice++)
+        expect(tx, trust_sweep(tx, slice), E_OK, "sweep");
     assert_int_equal(one_int(tx->db, "SELECT COUNT(*) FROM used_jti"), 1);
     assert_true(jti_used(tx, APP, "j"));
+}
+
+static void put_jti(struct db *db, int64_t key, int64_t expires_at)
+{
+    struct stmt *stmt = db_prepare(db, "INSERT INTO used_jti (key, expires_at) VALUES (?1, ?2) "
+                                       "ON CONFLICT (key) DO NOTHING");
+    stmt_int(stmt, 1, key);
+    stmt_int(stmt, 2, expires_at);
+    assert_int_equal(stmt_step(stmt), DB_DONE);
+}
+
+/* Every key lies in one slice, those at the borders too, and a slice takes out
+ * what has expired in it and nothing else. */
+static void used_jtis_are_swept_by_slices(void **state)
+{
+    struct tx *tx = world_make(state);
+    enum { JTIS = 3000, MOST_IN_ONE = 30 };
+    const int64_t width = INT64_MAX / TRUST_SLICES;
+    char jti[16];
+    for (int i = 0; i < JTIS; i++) {
+        snprintf(jti, sizeof jti, "j%d", i);
+        assert_true(use(tx, APP, jti, NOW + 1000 + i % 3)); /* ends before, at and after now */
+    }
+    for (int64_t i = 0; i <= TRUST_SLICES; i++)
+        for (int64_t border = -1; border <= 1; border++)
+            if (i * width + border >= 0)
+                put_jti(tx->db, i * width + border, NOW);
+    put_jti(tx->db, INT64_MAX, NOW);
+    tx->now = NOW + 1001;
+    int64_t left = one_int(tx->db, "SELECT COUNT(*) FROM used_jti");
+    assert_true(left > JTIS + 3 * TRUST_SLICES);
+    for (unsigned slice = 0; slice < TRUST_SLICES; slice++) {
+        /* counted on beyond the last slice, as a server does that stays up */
+        expect(tx, trust_sweep(tx, slice + TRUST_SLICES), E_OK, "sweep");
+        int64_t now = one_int(tx->db, "SELECT COUNT(*) FROM used_jti");
+        if (left - now < 2 || left - now > MOST_IN_ONE)
+            fail_msg("slice %u took %d", slice, (int)(left - now));
+        left = now;
+    }
+    assert_int_equal(left, JTIS / 3);
+    for (int i = 0; i < JTIS; i++) {
+        snprintf(jti, sizeof jti, "j%d", i);
+        assert_int_equal(jti_used(tx, APP, jti), i % 3 == 2);
+    }
 }
 
 enum { RACES = 40 };
@@ -656,6 +1037,15 @@ static void of_two_connections_one_uses_a_jti(void **state)
     assert_true(db_begin(acting->db));
 }
 
+static void sign_in_by(struct tx *tx, const struct pat *pat)
+{
+    open_session(tx, &(struct session){.site_id = SITE,
+                                       .user_id = pat->user_id,
+                                       .via = "pat",
+                                       .pat_id = pat->id,
+                                       .expires_at = tx->now + 1});
+}
+
 static void personal_access_tokens(void **state)
 {
     struct tx *tx = world_make(state);
@@ -677,15 +1067,16 @@ static void personal_access_tokens(void **state)
     assert_false(pat_find(tx, "T", secret, IDLE, &pat));
     tx->now = NOW + IDLE - 1; /* idle since it was made */
     assert_true(pat_find(tx, "t", secret, IDLE, &pat));
-    expect(tx, pat_touch(tx, pat.id), E_OK, "touch");
+    sign_in_by(tx, &pat); /* a sign-in is a use */
     tx->now += IDLE - 1;
     assert_true(pat_find(tx, "t", secret, IDLE, &pat));
     assert_false(pat_find(tx, "t", "given", IDLE, &pat));
     tx->now++;
     assert_false(pat_find(tx, "t", secret, IDLE, &pat));
     tx->now = NOW + LIFE - 1;
-    expect(tx, pat_touch(tx, pat.id), E_OK, "touch");
+    sign_in_by(tx, &pat);
     assert_true(pat_find(tx, "t", secret, IDLE, &pat));
+    assert_true(pat.last_used_at == tx->now);
     tx->now++; /* its life ends however it is used */
     assert_false(pat_find(tx, "t", secret, IDLE, &pat));
     expect(tx, pat_create(tx, INES, "t", NULL, LIFE, &secret), E409000, "same name");
@@ -845,38 +1236,74 @@ static void secrets_of_vetted_apps_are_for_server_administrators(void **state)
     keyring_free(&ring);
 }
 
+static struct app switched(struct tx *tx, const char *client_id, bool on)
+{
+    struct app app;
+    struct app_spec spec = {.enabled = on ? FLAG_TRUE : FLAG_FALSE,
+                            .unrestricted_embedding = FLAG_UNSET};
+    expect(tx, app_update(tx, SITE, client_id, &spec, &app), E_OK, on ? "on" : "off");
+    return app;
+}
+
 static void ends_of_apps_end_sessions(void **state)
 {
     struct tx *tx = world_make(state);
     struct keyring *ring = keyring_random();
-    enum { DELETED, SWITCHED_OFF, SECRET_DELETED, RENAMED, ENDS };
+    enum { DELETED, SWITCHED_OFF, SWITCHED_OFF_AND_ON, SECRET_GONE, RENAMED, SWITCHED_ON, ENDS };
     for (int end = 0; end < ENDS; end++) {
         struct app app = app_made(tx, SITE, NULL, true);
         struct app_secret one, two;
-        char first[65], second[65];
-        struct session found;
-        expect(tx, app_secret_create(tx, ring, true, SITE, app.client_id, NULL, &one), E_OK, "one");
-        expect(tx, app_secret_create(tx, ring, true, SITE, app.client_id, NULL, &two), E_OK, "two");
-        struct session about = {.site_id = SITE,
-                                .user_id = INES,
-                                .via = "jwt",
-                                .client_id = app.client_id,
-                                .secret_id = one.id,
-                                .expires_at = NOW + 1};
-        open_session(tx, &about, first);
-        about.secret_id = two.id;
-        open_session(tx, &about, second);
-        struct app_spec off = {.enabled = FLAG_FALSE, .unrestricted_embedding = FLAG_UNSET};
-        struct app_spec name = {.name = "n", .enabled = FLAG_UNSET};
-        enum err err = end == DELETED          ? app_delete(tx, SITE, app.client_id)
-                       : end == SWITCHED_OFF   ? app_update(tx, SITE, app.client_id, &off, &app)
-                       : end == SECRET_DELETED ? app_secret_delete(tx, SITE, app.client_id, one.id)
-                                               : app_update(tx, SITE, app.client_id, &name, &app);
-        expect(tx, err, E_OK, "end");
-        assert_int_equal(session_find(tx, first, &found), end == RENAMED);
-        assert_int_equal(session_find(tx, second, &found), end >= SECRET_DELETED);
+        const char *id = app.client_id;
+        expect(tx, app_secret_create(tx, ring, true, SITE, id, NULL, &one), E_OK, "one");
+        expect(tx, app_secret_create(tx, ring, true, SITE, id, NULL, &two), E_OK, "two");
+        const struct session of_one = about_jwt(id, one.id), of_two = about_jwt(id, two.id);
+        const char *first = open_session(tx, &of_one), *second = open_session(tx, &of_two);
+        struct app_spec name = {
+            .name = "n", .enabled = FLAG_UNSET, .unrestricted_embedding = FLAG_UNSET};
+        if (end == DELETED)
+            expect(tx, app_delete(tx, SITE, id), E_OK, "delete");
+        if (end == SWITCHED_OFF || end == SWITCHED_OFF_AND_ON)
+            switched(tx, id, false);
+        if (end == SWITCHED_ON || end == SWITCHED_OFF_AND_ON)
+            switched(tx, id, true);
+        if (end == SECRET_GONE)
+            expect(tx, app_secret_delete(tx, SITE, id, one.id), E_OK, "secret");
+        if (end == RENAMED)
+            expect(tx, app_update(tx, SITE, id, &name, &app), E_OK, "rename");
+        assert_int_equal(is_open(tx, first), end >= RENAMED);
+        assert_int_equal(is_open(tx, second), end >= SECRET_GONE);
     }
     keyring_free(&ring);
+}
+
+/* An app that is enabled again carries new sessions; the old ones stay dead, as
+ * does one whose token was checked before the app was disabled. */
+static void enabling_revives_no_session(void **state)
+{
+    struct tx *tx = world_make(state);
+    struct keyring *ring = keyring_random();
+    struct app app = app_made(tx, SITE, APP, true);
+    const char *tokens[4];
+    struct session about = about_jwt(APP, KID);
+    secret_made(tx, ring, SITE, APP, KID);
+    keyring_free(&ring);
+    for (size_t round = 0; round < LENGTH(tokens); round++) {
+        const int64_t before = app.epoch;
+        about.app_epoch = before;
+        tokens[round] = open_session(tx, &about);
+        for (size_t i = 0; i <= round; i++)
+            assert_int_equal(is_open(tx, tokens[i]), i == round);
+        assert_true(switched(tx, APP, true).epoch == before); /* enabled already */
+        assert_true(is_open(tx, tokens[round]));
+        app = switched(tx, APP, false);
+        assert_true(app.epoch > before);
+        about.app_epoch = app.epoch; /* while it is disabled */
+        assert_false(is_open(tx, tokens[round]) || is_open(tx, open_session(tx, &about)));
+        app = switched(tx, APP, true);
+        assert_true(app_find(tx, APP, &app) && app.epoch > before);
+        about.app_epoch = before; /* checked before, opened after */
+        assert_false(is_open(tx, tokens[round]) || is_open(tx, open_session(tx, &about)));
+    }
 }
 
 /* ---- the record */
@@ -1249,21 +1676,38 @@ static void follow(struct trail *trail, enum trust_check check, const char *foun
     f->last = check;
 }
 
-static struct direct_outcome check(struct tx *tx, const struct keyring *ring,
-                                   const struct sign_in *row, const char *jti, struct trail *trail)
+static bool find_site(struct tx *tx, const char *content_url, struct trust_site *site_r)
+{
+    (void)tx;
+    *site_r = (struct trust_site){SITE, "a"};
+    return strcmp(content_url, "a") == 0;
+}
+
+static struct direct_outcome check_by(struct tx *tx, const struct keyring *ring,
+                                      const struct sign_in *row, const char *jti,
+                                      struct trail *trail, struct known_cache *known,
+                                      uint64_t generation)
 {
     const char *token = token_of(tx->arena, row, jti);
     struct direct_outcome out;
     direct_check(tx,
                  &(struct direct_request){.token = *token ? token : NULL,
                                           .token_len = strlen(token),
-                                          .site_id = row->no_site ? NULL : SITE,
                                           .content_url = row->no_site ? "nowhere" : "a",
                                           .keyring = ring,
                                           .policy = &jwt_policy_default,
-                                          .find_user = find_user},
+                                          .find_site = find_site,
+                                          .find_user = find_user,
+                                          .known = known,
+                                          .generation = generation},
                  trail, &out);
     return out;
+}
+
+static struct direct_outcome check(struct tx *tx, const struct keyring *ring,
+                                   const struct sign_in *row, const char *jti, struct trail *trail)
+{
+    return check_by(tx, ring, row, jti, trail, NULL, 0);
 }
 
 static void check_row(struct tx *tx, const struct keyring *ring, const struct sign_in *row,
@@ -1300,10 +1744,8 @@ static struct keyring *trust_make(struct tx *tx)
                 {OTHER_SITE, FOREIGN_APP, NULL, true}};
     struct keyring *ring = keyring_random();
     for (size_t i = 0; i < LENGTH(apps); i++) {
-        struct app_secret made, given = {.id = apps[i].kid, .value = SECRET};
         app_made(tx, apps[i].site_id, apps[i].app, apps[i].enabled);
-        expect(tx, app_secret_create(tx, ring, true, apps[i].site_id, apps[i].app, &given, &made),
-               E_OK, "secret");
+        secret_made(tx, ring, apps[i].site_id, apps[i].app, apps[i].kid);
     }
     return ring;
 }
@@ -1331,6 +1773,83 @@ static void checks_answer_in_their_order(void **state)
     keyring_free(&ring);
 }
 
+/* The session that a sign-in ends with, from what its check found out. */
+static const char *admitted(struct tx *tx, struct direct_outcome *out)
+{
+    expect(tx, direct_admit(tx, &jwt_policy_default, out), E_OK, "admit");
+    struct session about = about_jwt(out->client_id, out->secret_id);
+    about.app_epoch = out->app_epoch;
+    return open_session(tx, &about);
+}
+
+/* Whatever was looked up before, a check answers as it would without. */
+static void what_is_known_changes_no_verdict(void **state)
+{
+    struct tx *tx = world_make(state);
+    struct keyring *ring = trust_make(tx);
+    struct known_cache *known = known_cache_new();
+    check_by(tx, ring, &SIGN_INS[0], "first", NULL, known, 1);
+    for (int warm = 0; warm < 2; warm++)
+        for (size_t i = 0; i < LENGTH(SIGN_INS); i++) {
+            const struct sign_in *row = &SIGN_INS[i];
+            char jti[16];
+            snprintf(jti, sizeof jti, "j%zu", i);
+            struct direct_outcome plain = check(tx, ring, row, jti, NULL);
+            struct direct_outcome out = check_by(tx, ring, row, jti, NULL, known, 1);
+            if (out.verdict.failed != plain.verdict.failed)
+                fail_msg("%s: %d, plain %d", row->what, (int)out.verdict.failed,
+                         (int)plain.verdict.failed);
+            if (plain.verdict.failed)
+                assert_string_equal(out.verdict.found, plain.verdict.found);
+            if (warm == 0) /* the second time it is a replay, where that counts */
+                assert_true(use(tx, APP, jti, NOW + 1000));
+            else if (plain.verdict.failed > TRUST_REPLAY)
+                fail_msg("%s: no replay", row->what);
+        }
+    known_cache_free(&known);
+    known_cache_free(&known); /* twice does nothing */
+    keyring_free(&ring);
+}
+
+/* It holds for the generation it was read at: a change to the repository counts at
+ * once, and a session by what is no longer so is dead. */
+static void what_is_known_ends_with_its_generation(void **state)
+{
+    struct tx *tx = world_make(state);
+    struct keyring *ring = trust_make(tx);
+    struct known_cache *known = known_cache_new();
+    const struct sign_in *good = &SIGN_INS[0];
+    struct direct_outcome read = check_by(tx, ring, good, "a", NULL, known, 1);
+    struct direct_outcome out = check_by(tx, ring, good, "b", NULL, known, 1);
+    assert_int_equal(out.verdict.failed, TRUST_OK);
+    const char *const texts[][2] = {
+        {out.client_id, read.client_id}, {out.secret_id, read.secret_id},
+        {out.app_name, read.app_name},   {out.site_id, read.site_id},
+        {out.site.id, read.site.id},     {out.site.content_url, read.site.content_url},
+        {out.scopes, read.scopes},       {out.user.id, read.user.id},
+        {out.user.name, read.user.name}, {out.user.site_role, read.user.site_role}};
+    for (size_t i = 0; i < LENGTH(texts); i++)
+        assert_string_equal(texts[i][0], texts[i][1]);
+    assert_true(out.app_vetted == read.app_vetted && out.app_epoch == read.app_epoch);
+    assert_true(is_open(tx, admitted(tx, &out)));
+    switched(tx, APP, false);
+    struct direct_outcome stale = check_by(tx, ring, good, "c", NULL, known, 1);
+    assert_int_equal(stale.verdict.failed, TRUST_OK); /* so that this tests the cache */
+    assert_false(is_open(tx, admitted(tx, &stale)));
+    out = check_by(tx, ring, good, "d", NULL, known, 2);
+    assert_int_equal(out.verdict.failed, TRUST_ENABLED);
+    switched(tx, APP, true);
+    out = check_by(tx, ring, good, "e", NULL, known, 3);
+    assert_true(out.verdict.failed == TRUST_OK && is_open(tx, admitted(tx, &out)));
+    expect(tx, app_secret_delete(tx, SITE, APP, KID), E_OK, "secret");
+    stale = check_by(tx, ring, good, "f", NULL, known, 3);
+    assert_false(is_open(tx, admitted(tx, &stale)));
+    out = check_by(tx, ring, good, "g", NULL, known, 4);
+    assert_int_equal(out.verdict.failed, TRUST_KID);
+    known_cache_free(&known);
+    keyring_free(&ring);
+}
+
 static void what_a_check_finds_out(void **state)
 {
     struct tx *tx = world_make(state);
@@ -1348,15 +1867,18 @@ static void what_a_check_finds_out(void **state)
     keyring_free(&ring);
 }
 
-static void admission_looks_again(void **state)
+/* Between the check and the session its app or secret may go: the session that
+ * is opened then is dead from the beginning. */
+static void what_went_meanwhile_admits_nobody(void **state)
 {
     struct tx *tx = world_make(state);
     struct keyring *ring = trust_make(tx);
-    struct app app;
     struct direct_outcome first = check(tx, ring, &SIGN_INS[0], "j", NULL);
     struct direct_outcome again = check(tx, ring, &SIGN_INS[0], "j", NULL);
     struct direct_outcome later = check(tx, ring, &SIGN_INS[0], "k", NULL);
-    expect(tx, direct_admit(tx, &jwt_policy_default, &first), E_OK, "first");
+    struct direct_outcome last = check(tx, ring, &SIGN_INS[0], "l", NULL);
+    const char *token = admitted(tx, &first);
+    assert_true(is_open(tx, token));
     expect(tx, direct_admit(tx, &jwt_policy_default, &again), E401001, "used meanwhile");
     assert_int_equal(again.verdict.failed, TRUST_REPLAY);
     /* forgotten no sooner than the token has expired, grace included */
@@ -1364,27 +1886,36 @@ static void admission_looks_again(void **state)
     assert_true(jti_used(tx, APP, "j"));
     assert_int_equal(check(tx, ring, &SIGN_INS[0], "j", NULL).verdict.failed, TRUST_EXPIRY);
     tx->now = NOW;
-    struct app_spec off = {.enabled = FLAG_FALSE}, on = {.enabled = FLAG_TRUE};
-    expect(tx, app_update(tx, SITE, APP, &off, &app), E_OK, "off");
-    expect(tx, direct_admit(tx, &jwt_policy_default, &later), E401001, "disabled meanwhile");
-    assert_int_equal(later.verdict.failed, TRUST_KID);
-    expect(tx, app_update(tx, SITE, APP, &on, &app), E_OK, "on");
-    expect(tx, direct_admit(tx, &jwt_policy_default, &later), E_OK, "its jti was not spent");
-    struct direct_outcome last = check(tx, ring, &SIGN_INS[0], "l", NULL);
+    switched(tx, APP, false);
+    assert_false(is_open(tx, token));
+    assert_false(is_open(tx, admitted(tx, &later))); /* disabled meanwhile */
+    switched(tx, APP, true);
+    assert_false(is_open(tx, token));
+    assert_false(is_open(tx, admitted(tx, &last))); /* and enabled again */
+    struct direct_outcome anew = check(tx, ring, &SIGN_INS[0], "m", NULL);
+    assert_true(anew.app_epoch > first.app_epoch);
+    token = admitted(tx, &anew);
+    assert_true(is_open(tx, token));
+    struct direct_outcome late = check(tx, ring, &SIGN_INS[0], "n", NULL);
     expect(tx, app_secret_delete(tx, SITE, APP, KID), E_OK, "secret");
-    expect(tx, direct_admit(tx, &jwt_policy_default, &last), E401001, "deleted meanwhile");
+    assert_false(is_open(tx, token));
+    assert_false(is_open(tx, admitted(tx, &late))); /* deleted meanwhile */
     keyring_free(&ring);
 }
 
 #define EVERYWHERE(ON)                                                                             \
-    ON(sessions), ON(sessions_end_with_their_origin), ON(a_jti_is_used_once),                      \
+    ON(sessions), ON(only_its_id_ends_a_session), ON(a_bent_token_finds_nothing),                  \
+        ON(sessions_are_swept), ON(one_session_for_a_personal_access_token),                       \
+        ON(used_jtis_are_swept_by_slices), ON(enabling_revives_no_session),                        \
+        ON(sessions_end_with_their_origin), ON(a_jti_is_used_once),                                \
         ON(of_two_connections_one_uses_a_jti), ON(personal_access_tokens),                         \
         ON(apps_created_and_changed), ON(apps_of_other_sites_do_not_exist), ON(secrets_of_an_app), \
         ON(secrets_of_vetted_apps_are_for_server_administrators), ON(ends_of_apps_end_sessions),   \
         ON(events_are_written_in_order), ON(events_are_kept_to_a_bound),                           \
         ON(long_texts_are_cut_between_characters), ON(a_full_queue_drops_and_counts),              \
         ON(calls_are_counted), ON(checks_answer_in_their_order), ON(what_a_check_finds_out),       \
-        ON(admission_looks_again)
+        ON(what_is_known_changes_no_verdict), ON(what_is_known_ends_with_its_generation),          \
+        ON(what_went_meanwhile_admits_nobody)
 
 #define WITH_ARENA(test) cmocka_unit_test_setup_teardown(test, with_arena, without_arena)
 
@@ -1395,8 +1926,11 @@ int main(void)
         WITH_ARENA(garbage_is_not_sealed),
         WITH_ARENA(keys_are_parsed),
         WITH_ARENA(keys_rotate_in_their_file),
+        WITH_ARENA(a_rotation_needs_no_restart),
+        WITH_ARENA(threads_share_a_keyring_that_rotates),
         cmocka_unit_test(safelists),
         cmocka_unit_test(failures_are_throttled),
+        cmocka_unit_test(of_many_guesses_at_once_few_are_answered),
         cmocka_unit_test(a_flood_stays_bounded),
         WITH_ARENA(passwords),
     };

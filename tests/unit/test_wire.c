@@ -177,7 +177,9 @@ static void test_round_trip(void **state)
         for (size_t k = 0; k < 2; k++) {
             assert_string_equal(doc_get(again[k], "a"), values[i]);
             assert_string_equal(doc_get(again[k], "t"), values[i]);
-            assert_string_equal(doc_get(doc_find(again[k], "list"), "i"), values[i]);
+            const char **items;
+            assert_int_equal(doc_values(doc_find(again[k], "list"), "i", *state, &items), 1);
+            assert_string_equal(items[0], values[i]);
         }
     }
 }
@@ -241,6 +243,27 @@ static void test_values(void **state)
     assert_int_equal(doc_values(mixed, "none", *state, &values), 0);
     assert_null(values);
     assert_int_equal(doc_values(NULL, "id", *state, &values), 0);
+}
+
+/* An array where one value is expected says nothing, however many are in it; a
+ * flag that is one is wrong rather than absent. */
+static void test_arrays_are_no_values(void **state)
+{
+    static const char *const texts[] = {"{\"a\":[\"true\"]}", "{\"a\":[true]}", "{\"a\":[1,0]}",
+                                        "{\"a\":[null,\"true\"]}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct el *root = json(*state, texts[i]);
+        const char **values;
+        bool present, value;
+        assert_null(doc_get(root, "a"));
+        assert_false(doc_get_bool(root, "a", &present, &value));
+        assert_true(present && !value);
+        assert_true(doc_values(root, "a", *state, &values) >= 1);
+    }
+    struct el *empty = json(*state, "{\"a\":[]}");
+    bool present, value;
+    assert_null(doc_get(empty, "a"));
+    assert_true(doc_get_bool(empty, "a", &present, &value) && !present);
 }
 
 static void test_absent(void **state)
@@ -559,12 +582,13 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(test_prolog),      CASE(test_kinds),        CASE(test_items),
-        CASE(test_escapes),     CASE(test_round_trip),   CASE(test_ceiling),
-        CASE(test_alike),       CASE(test_values),       CASE(test_absent),
-        CASE(test_bools),       CASE(test_json_scalars), CASE(test_charsets),
-        CASE(test_xml_refused), CASE(test_json_refused), CASE(test_no_value_echoed),
-        CASE(test_large),       CASE(test_limits),       CASE(test_long_text),
+        CASE(test_prolog),          CASE(test_kinds),       CASE(test_items),
+        CASE(test_escapes),         CASE(test_round_trip),  CASE(test_ceiling),
+        CASE(test_alike),           CASE(test_values),      CASE(test_arrays_are_no_values),
+        CASE(test_absent),          CASE(test_bools),       CASE(test_json_scalars),
+        CASE(test_charsets),        CASE(test_xml_refused), CASE(test_json_refused),
+        CASE(test_no_value_echoed), CASE(test_large),       CASE(test_limits),
+        CASE(test_long_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
