@@ -120,7 +120,7 @@ static enum err app_create_call(struct call *call)
     return err;
 }
 
-const struct handler rest_app_create = {app_create_call, STARTS_WRITING};
+const struct handler rest_app_create = {app_create_call, STARTS_WRITING, false};
 
 static enum err app_list_call(struct call *call)
 {
@@ -135,7 +135,7 @@ static enum err app_list_call(struct call *call)
     return E_OK;
 }
 
-const struct handler rest_app_list = {app_list_call, STARTS_READING};
+const struct handler rest_app_list = {app_list_call, STARTS_READING, true};
 
 /* One app stands in the wrapper of the list, as the reference shows it. */
 static enum err app_get_call(struct call *call)
@@ -149,7 +149,7 @@ static enum err app_get_call(struct call *call)
     return err;
 }
 
-const struct handler rest_app_get = {app_get_call, STARTS_READING};
+const struct handler rest_app_get = {app_get_call, STARTS_READING, true};
 
 static enum err app_update_call(struct call *call)
 {
@@ -164,14 +164,14 @@ static enum err app_update_call(struct call *call)
     return err;
 }
 
-const struct handler rest_app_update = {app_update_call, STARTS_WRITING};
+const struct handler rest_app_update = {app_update_call, STARTS_WRITING, false};
 
 static enum err app_delete_call(struct call *call)
 {
     return app_delete(&call->tx, call->session->site_id, call_param(call, "client-id"));
 }
 
-const struct handler rest_app_delete = {app_delete_call, STARTS_WRITING};
+const struct handler rest_app_delete = {app_delete_call, STARTS_WRITING, false};
 
 /* ---- secrets */
 
@@ -195,7 +195,7 @@ static enum err app_secret_create_call(struct call *call)
     return err;
 }
 
-const struct handler rest_app_secret_create = {app_secret_create_call, STARTS_WRITING};
+const struct handler rest_app_secret_create = {app_secret_create_call, STARTS_WRITING, false};
 
 static enum err app_secret_get_call(struct call *call)
 {
@@ -209,7 +209,7 @@ static enum err app_secret_get_call(struct call *call)
     return err;
 }
 
-const struct handler rest_app_secret_get = {app_secret_get_call, STARTS_READING};
+const struct handler rest_app_secret_get = {app_secret_get_call, STARTS_READING, false};
 
 static enum err app_secret_delete_call(struct call *call)
 {
@@ -217,4 +217,4 @@ static enum err app_secret_delete_call(struct call *call)
                              call_param(call, "secret-id"));
 }
 
-const struct handler rest_app_secret_delete = {app_secret_delete_call, STARTS_WRITING};
+const struct handler rest_app_secret_delete = {app_secret_delete_call, STARTS_WRITING, false};

@@ -124,6 +124,15 @@ static void write_credentials(struct call *call, const char *token, const char *
     http_reply_header(call->http, "Cache-Control", "no-store");
 }
 
+/* True where this very sign-in was known for less than a minute: the user's last
+ * sign-in was noted then, and is noted by the minute. */
+static bool signed_in_lately(const struct call *call)
+{
+    const struct sign_in *in = call->state;
+    return in && in->jwt && in->direct.known_since < call->tx.now &&
+           in->direct.known_since > call->tx.now - 60000;
+}
+
 /* Opens the session that all ways of signing in end with. */
 static enum err open_session(struct call *call, struct session *about, const char *content_url,
                              const char *subject)
@@ -132,7 +141,9 @@ static enum err open_session(struct call *call, struct session *about, const cha
     int64_t life = call->tuning->session_life_ms;
     about->expires_at = call->tx.now + life;
     bool noted = false;
-    enum err err = user_signed_in(&call->tx, about->user_id, &noted);
+    enum err err = E_OK;
+    if (!signed_in_lately(call))
+        err = user_signed_in(&call->tx, about->user_id, &noted);
     if (noted)
         call->job.quiet = false;
     if (!err)
@@ -346,7 +357,7 @@ static enum err sign_in(struct call *call)
     return call_next(call, LANE_BLOCKING, password_verify_step);
 }
 
-const struct handler rest_auth_sign_in = {sign_in, STARTS_READING};
+const struct handler rest_auth_sign_in = {sign_in, STARTS_READING, false};
 
 /* ---- sign out, switch site */
 
@@ -357,7 +368,7 @@ static enum err sign_out(struct call *call)
     return session_end(&call->tx, call->session->id, NULL);
 }
 
-const struct handler rest_auth_sign_out = {sign_out, STARTS_WRITING};
+const struct handler rest_auth_sign_out = {sign_out, STARTS_WRITING, false};
 
 static enum err switch_refused(struct call *call)
 {
@@ -394,4 +405,4 @@ static enum err switch_site(struct call *call)
     return err ? err : open_session(call, &about, site.content_url, user.name);
 }
 
-const struct handler rest_auth_switch_site = {switch_site, STARTS_WRITING};
+const struct handler rest_auth_switch_site = {switch_site, STARTS_WRITING, false};

@@ -83,6 +83,14 @@ void caller_release(struct caller *caller);
 const struct session *caller_session(const struct caller *caller);
 const struct actor *caller_actor(const struct caller *caller);
 const struct scope_set *caller_scopes(const struct caller *caller);
+/* An answer kept for this caller under a URI and form, copied into `arena`; NULL
+ * where there is none. A caller lives no longer than a generation of the
+ * repository, so neither do its answers. */
+const char *caller_answer(const struct caller *caller, struct arena *arena, const char *path,
+                          const char *query, bool json, size_t *len_r);
+/* Keeps a copy, within bounds of number and size. */
+void caller_keep(struct caller *caller, const char *path, const char *query, bool json,
+                 const char *bytes, size_t len);
 
 /* native.c: paths of our own, under /easel/v1/. */
 void native_handle(struct rest *rest, struct http_request *request);

@@ -3,7 +3,10 @@
  * Where this process alone writes the repository, a caller found once is kept
  * and used again while the repository's generation stands still: no sign-out,
  * no change of a role and no deleted app can be missed. Where other nodes
- * write too, every request asks the repository. */
+ * write too, every request asks the repository.
+ *
+ * Answers to reads that depend on nothing else are kept with the caller in the
+ * same way: the gate is passed anew each time, what lies behind it is not. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +15,27 @@
 #include "rest/call.h"
 #include "trust/digest.h"
 
-enum { CALLERS_MOST = 50000 };
+enum {
+    CALLERS_MOST = 50000,
+    ANSWERS_MOST = 8,       /* of one caller */
+    ANSWER_MOST = 16 << 10, /* bytes of one */
+    KEPT_MOST = 16 << 20    /* bytes of all; no new ones are kept beyond it */
+};
+
+/* Immutable once it stands in the list. */
+struct answer {
+    struct answer *next;
+    const char *path, *query;
+    bool json;
+    size_t len;
+    char bytes[];
+};
 
 struct caller {
-    int references; /* atomic */
+    int references;         /* atomic */
+    struct answer *answers; /* atomic head; never taken out before the end */
+    unsigned answer_count;  /* atomic */
+    size_t *kept;           /* bytes of all answers of all callers; atomic */
     uint64_t generation;
     struct arena *arena; /* holds all below */
     struct session session;
@@ -24,6 +44,7 @@ struct caller {
 };
 
 struct callers {
+    size_t kept; /* bytes of answers; atomic. Callers may outlive nothing but requests. */
     struct lanes *lanes;
     const struct scopes *scopes;
     pthread_rwlock_t lock; /* guards by_token */
@@ -44,8 +65,51 @@ struct callers *callers_new(struct lanes *lanes, const struct scopes *scopes)
 
 void caller_release(struct caller *caller)
 {
-    if (caller && __atomic_sub_fetch(&caller->references, 1, __ATOMIC_ACQ_REL) == 0)
-        arena_free(&(struct arena *){caller->arena});
+    if (!caller || __atomic_sub_fetch(&caller->references, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    for (struct answer *a = caller->answers, *next; a; a = next) {
+        next = a->next;
+        __atomic_sub_fetch(caller->kept, a->len, __ATOMIC_RELAXED);
+        free(a);
+    }
+    arena_free(&(struct arena *){caller->arena});
+}
+
+/* ---- answers */
+
+const char *caller_answer(const struct caller *caller, struct arena *arena, const char *path,
+                          const char *query, bool json, size_t *len_r)
+{
+    const struct answer *a = __atomic_load_n(&caller->answers, __ATOMIC_ACQUIRE);
+    while (a && (a->json != json || strcmp(a->path, path) != 0 || strcmp(a->query, query) != 0))
+        a = a->next;
+    if (!a)
+        return NULL;
+    *len_r = a->len;
+    return arena_memdup(arena, a->bytes, a->len);
+}
+
+void caller_keep(struct caller *caller, const char *path, const char *query, bool json,
+                 const char *bytes, size_t len)
+{
+    size_t path_room = strlen(path) + 1, query_room = strlen(query) + 1;
+    if (len > ANSWER_MOST || path_room + query_room > ANSWER_MOST ||
+        __atomic_add_fetch(&caller->answer_count, 1, __ATOMIC_RELAXED) > ANSWERS_MOST ||
+        __atomic_load_n(caller->kept, __ATOMIC_RELAXED) > KEPT_MOST)
+        return;
+    struct answer *a = malloc(sizeof *a + len + path_room + query_room);
+    if (!a)
+        return;
+    char *texts = a->bytes + len;
+    *a = (struct answer){.path = texts, .query = texts + path_room, .json = json, .len = len};
+    memcpy(a->bytes, bytes, len);
+    memcpy(texts, path, path_room);
+    memcpy(texts + path_room, query, query_room);
+    __atomic_add_fetch(caller->kept, len, __ATOMIC_RELAXED);
+    a->next = __atomic_load_n(&caller->answers, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&caller->answers, &a->next, a, true, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED))
+        ;
 }
 
 static void release_any(void *caller)
@@ -97,7 +161,7 @@ static struct caller *read_caller(struct callers *callers, struct tx *tx, const 
     struct arena *arena = arena_new(2048);
     struct caller *caller = arena_zalloc(arena, sizeof *caller);
     struct tx own = {.db = tx->db, .arena = arena, .now = tx->now};
-    *caller = (struct caller){.references = 1, .arena = arena};
+    *caller = (struct caller){.references = 1, .arena = arena, .kept = &callers->kept};
     if (!session_find(&own, token, hash, &caller->session) ||
         !actor_load(&own, caller->session.user_id, &caller->actor) ||
         caller->actor.role == ROLE_UNLICENSED ||

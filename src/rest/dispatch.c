@@ -107,6 +107,17 @@ void call_pagination(struct call *call, const struct list_request *list, int64_t
 
 /* ---- the answer */
 
+static void send_bytes(struct call *call, int status, const char *bytes, size_t len)
+{
+    http_reply(call->http, status, call->json ? JSON_TYPE : XML_TYPE, bytes, len);
+}
+
+static bool keeps_answer(const struct call *call)
+{
+    return call->method && call->method->handler->keeps && call->caller && !call->err &&
+           lanes_abilities(call->config->lanes) & DB_SOLE_OWNER;
+}
+
 static void send_document(struct call *call, int status)
 {
     struct buf out;
@@ -115,7 +126,25 @@ static void send_document(struct call *call, int status)
         json_write(&out, call->out);
     else
         xml_write(&out, call->out, call->version_text);
-    http_reply(call->http, status, call->json ? JSON_TYPE : XML_TYPE, out.bytes, out.len);
+    if (keeps_answer(call))
+        caller_keep(call->caller, http_path(call->http), http_query(call->http), call->json,
+                    out.bytes, out.len);
+    send_bytes(call, status, out.bytes, out.len);
+}
+
+/* True where the answer was kept, and is sent. */
+static bool send_kept(struct call *call)
+{
+    size_t len;
+    if (!keeps_answer(call))
+        return false;
+    const char *bytes = caller_answer(call->caller, call->tx.arena, http_path(call->http),
+                                      http_query(call->http), call->json, &len);
+    if (!bytes)
+        return false;
+    send_bytes(call, call->status, bytes, len);
+    caller_release(call->caller);
+    return true;
 }
 
 /* A refusal's detail; where the server is told to explain, with its reason. */
@@ -178,12 +207,14 @@ static void record(struct call *call, bool ride_follows)
     recorder_add(call->config->recorder, e, !ride_follows);
 }
 
-static void log_refusal(struct call *call)
+/* What went well is in the events, and in the log of those who debug. */
+static void log_event(struct call *call)
 {
     const struct event *e = &call->event;
     if (!e->outcome)
         return;
-    log_write(call->config->log, LOG_INFO, e->kind, LOG_S("outcome", e->outcome),
+    enum log_level level = call->err ? LOG_INFO : LOG_DEBUG;
+    log_write(call->config->log, level, e->kind, LOG_S("outcome", e->outcome),
               LOG_S("request", e->request_id), LOG_S("peer", e->peer), LOG_S("method", e->method),
               LOG_S("client_id", e->client_id), LOG_S("secret_id", e->secret_id),
               LOG_S("subject", e->subject), LOG_S("check", e->check),
@@ -195,7 +226,7 @@ void call_reply(struct call *call)
 {
     struct caller *caller = call->caller;
     record(call, false);
-    log_refusal(call);
+    log_event(call);
     if (call->err)
         send_error(call);
     else if (call->answer)
@@ -422,6 +453,8 @@ static void begin_here(struct call *call)
         finish(call, err);
         return;
     }
+    if (send_kept(call))
+        return;
     call->step = call->method->handler->run;
     if (call->method->handler->starts == STARTS_WRITING)
         submit(call, LANE_WRITE);

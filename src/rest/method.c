@@ -8,7 +8,7 @@
 
 #include "rest/handlers.h"
 
-const struct handler rest_NONE = {NULL, STARTS_READING};
+const struct handler rest_NONE = {NULL, STARTS_READING, false};
 
 static const struct handler *const HANDLERS[] = {
 #define METHOD(category, name, verb, path, scopes, since, retired, allowed_to, success, request, \
@@ -203,12 +203,18 @@ static bool pick(struct search *s, const struct node *node)
     return true;
 }
 
+/* Without case; most children differ in their first letter already. */
+static bool same_literal(const char *literal, const char *segment)
+{
+    return ((*literal ^ *segment) & ~0x20) == 0 && strcasecmp(literal, segment) == 0;
+}
+
 static bool walk(struct search *s, const struct node *node, size_t depth, size_t params)
 {
     if (depth == s->count)
         return pick(s, node);
     for (const struct node *c = node->children; c; c = c->next) {
-        if (c->literal && strcasecmp(c->literal, s->segments[depth]) != 0)
+        if (c->literal && !same_literal(c->literal, s->segments[depth]))
             continue;
         if (!c->literal && params < PARAMS_MOST)
             s->params[params] = s->segments[depth];

@@ -23,6 +23,9 @@ enum starts {
 struct handler {
     enum err (*run)(struct call *call);
     enum starts starts;
+    /* The answer depends on the repository, the caller and the URI alone, and holds
+     * no secret: it may be kept for the caller while the repository stands still. */
+    bool keeps;
 };
 
 /* Who gets past the dispatcher; what is left to decide is domain/'s. */

@@ -61,7 +61,7 @@ static enum err project_create_call(struct call *call)
     return err;
 }
 
-const struct handler rest_project_create = {project_create_call, STARTS_WRITING};
+const struct handler rest_project_create = {project_create_call, STARTS_WRITING, false};
 
 static enum err project_update_call(struct call *call)
 {
@@ -78,7 +78,7 @@ static enum err project_update_call(struct call *call)
     return err;
 }
 
-const struct handler rest_project_update = {project_update_call, STARTS_WRITING};
+const struct handler rest_project_update = {project_update_call, STARTS_WRITING, false};
 
 static enum err project_delete_call(struct call *call)
 {
@@ -86,7 +86,7 @@ static enum err project_delete_call(struct call *call)
                           call_param(call, "project-id"));
 }
 
-const struct handler rest_project_delete = {project_delete_call, STARTS_WRITING};
+const struct handler rest_project_delete = {project_delete_call, STARTS_WRITING, false};
 
 /* What is shown only when it is asked for. */
 static void write_more(struct call *call, struct el *el, const struct project *project)
@@ -124,4 +124,4 @@ static enum err project_list_call(struct call *call)
     return E_OK;
 }
 
-const struct handler rest_project_list = {project_list_call, STARTS_READING};
+const struct handler rest_project_list = {project_list_call, STARTS_READING, true};

@@ -20,7 +20,7 @@ static enum err server_info(struct call *call)
     return E_OK;
 }
 
-const struct handler rest_server_info = {server_info, STARTS_READING};
+const struct handler rest_server_info = {server_info, STARTS_READING, false};
 
 static enum err session_current(struct call *call)
 {
@@ -38,7 +38,7 @@ static enum err session_current(struct call *call)
     return E_OK;
 }
 
-const struct handler rest_session_current = {session_current, STARTS_READING};
+const struct handler rest_session_current = {session_current, STARTS_READING, true};
 
 /* The session is named by its id or by its credentials token: clients that want
  * to end another's session know one or the other. */
@@ -61,4 +61,4 @@ static enum err session_delete(struct call *call)
     return err;
 }
 
-const struct handler rest_session_delete = {session_delete, STARTS_WRITING};
+const struct handler rest_session_delete = {session_delete, STARTS_WRITING, false};

@@ -84,7 +84,7 @@ static enum err site_create_call(struct call *call)
     return err;
 }
 
-const struct handler rest_site_create = {site_create_call, STARTS_WRITING};
+const struct handler rest_site_create = {site_create_call, STARTS_WRITING, false};
 
 static enum err site_list_call(struct call *call)
 {
@@ -104,7 +104,7 @@ static enum err site_list_call(struct call *call)
     return E_OK;
 }
 
-const struct handler rest_site_list = {site_list_call, STARTS_READING};
+const struct handler rest_site_list = {site_list_call, STARTS_READING, true};
 
 static enum err find_site(struct call *call, struct site *site)
 {
@@ -133,4 +133,4 @@ static enum err site_get_call(struct call *call)
     return E_OK;
 }
 
-const struct handler rest_site_get = {site_get_call, STARTS_READING};
+const struct handler rest_site_get = {site_get_call, STARTS_READING, true};

@@ -45,7 +45,7 @@ static enum err user_add_call(struct call *call)
     return err;
 }
 
-const struct handler rest_user_add = {user_add_call, STARTS_WRITING};
+const struct handler rest_user_add = {user_add_call, STARTS_WRITING, false};
 
 static enum err user_get_call(struct call *call)
 {
@@ -57,7 +57,7 @@ static enum err user_get_call(struct call *call)
     return err;
 }
 
-const struct handler rest_user_get = {user_get_call, STARTS_READING};
+const struct handler rest_user_get = {user_get_call, STARTS_READING, true};
 
 static const struct field_names USER_FIELDS = {
     "user", "id;name;fullName;email;siteRole;lastLogin;externalAuthUserId",
@@ -87,4 +87,4 @@ static enum err user_list_call(struct call *call)
     return E_OK;
 }
 
-const struct handler rest_user_list = {user_list_call, STARTS_READING};
+const struct handler rest_user_list = {user_list_call, STARTS_READING, true};

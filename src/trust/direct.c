@@ -103,13 +103,14 @@ static bool take_known(struct checking *c)
     c->out->user =
         (struct trust_user){kept(c, k->user.id), kept(c, k->user.name), kept(c, k->user.site_role)};
     c->out->site = (struct trust_site){kept(c, k->site.id), kept(c, k->site.content_url)};
+    c->out->known_since = k->read_at;
     take_app(c);
     return true;
 }
 
 static void keep_known(struct checking *c)
 {
-    struct known known = {c->app, c->secret, c->out->user, c->out->site};
+    struct known known = {c->app, c->secret, c->out->user, c->out->site, c->tx->now};
     known_put(c->request->known, c->key, c->request->generation, &known);
 }
 
@@ -251,7 +252,7 @@ static bool check_app(struct checking *c)
 void direct_check(struct tx *tx, const struct direct_request *request, struct trail *trail,
                   struct direct_outcome *outcome_r)
 {
-    *outcome_r = (struct direct_outcome){0};
+    *outcome_r = (struct direct_outcome){.known_since = tx->now};
     struct checking c = {.tx = tx, .request = request, .trail = trail, .out = outcome_r};
     if (!check_form(&c)) {
         find_site(&c); /* for the record */

@@ -56,6 +56,7 @@ struct direct_outcome {
     struct trust_site site; /* of the content URL; ids are NULL where it names none */
     const char *scopes;     /* of the token, separated by spaces; NULL where it has none */
     struct trust_user user;
+    int64_t known_since; /* when all this was looked up; tx->now where it was just now */
 };
 
 /* tx->now is the time of the checks. */

@@ -88,6 +88,7 @@ static struct entry *entry_new(uint64_t generation, const struct known *from)
                                     .vetted = from->app.vetted,
                                     .epoch = from->app.epoch};
     entry->known.secret = secret;
+    entry->known.read_at = from->read_at;
     entry->known.user = (struct trust_user){arena_strdup(arena, from->user.id),
                                             arena_strdup(arena, from->user.name),
                                             arena_strdup(arena, from->user.site_role)};

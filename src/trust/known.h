@@ -19,6 +19,7 @@ struct known {
     const char *secret;
     struct trust_user user;
     struct trust_site site;
+    int64_t read_at; /* when it was looked up */
 };
 
 struct known_cache *known_cache_new(void);
