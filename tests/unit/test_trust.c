@@ -776,8 +776,7 @@ static void a_bent_token_finds_nothing(void **state)
                                       "||",
                                       "nonsense",
                                       "AAAAAAAAAAAAAAAAAAAAAA|A|" SITE,
-                                      "__________"
-                                      "____________|A|" SITE,
+                                      "______________________|A|" SITE,
                                       "!!!!!!!!!!!!!!!!!!!!!!|A|" SITE,
                                       "\xFF\xFF|A|" SITE};
     for (size_t i = 0; i < LENGTH(odd); i++)
