@@ -717,6 +717,59 @@ static void users_found(void **state)
     expect(w.tx, user_get(w.tx, &w.admin, w.site_id, "nobody", &user), E404002, "no id");
 }
 
+static void sign_ins_are_noted_by_the_minute(void **state)
+{
+    static const struct {
+        int64_t after;
+        bool noted;
+    } cases[] = {{0, true}, {1, false}, {59999, false}, {60000, true}, {119999, false}};
+    struct world w = world_make(state);
+    bool noted = true;
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        w.tx->now = NOW + cases[i].after;
+        expect(w.tx, user_signed_in(w.tx, w.viewer.user_id, &noted), E_OK, "note");
+        assert_int_equal(noted, cases[i].noted);
+    }
+    expect(w.tx, user_signed_in(w.tx, w.leader.user_id, &noted), E_OK, "another user");
+    assert_true(noted);
+    assert_int_equal(one_int(w.tx->db, "SELECT MIN(last_login_at) FROM site_user"), NOW + 60000);
+}
+
+/* A session is as good as its actor: whose user or site went is none. */
+static void nobody_acts_who_is_gone(void **state)
+{
+    static const struct {
+        const char *sql, *column; /* what is done where the id is that of the user's column */
+        bool acts, site_active;
+        enum site_role role;
+    } cases[] = {
+        {"UPDATE site_user SET full_name = 'G'", "id", true, true, ROLE_VIEWER},
+        {"UPDATE site_user SET site_role = 'Unlicensed'", "id", true, true, ROLE_UNLICENSED},
+        {"UPDATE account SET server_admin = 1", "account_id", true, true,
+         ROLE_SERVER_ADMINISTRATOR},
+        {"UPDATE site SET state = 'Suspended'", "site_id", true, false, ROLE_VIEWER},
+        {"DELETE FROM site_user", "id", false, false, ROLE_VIEWER},
+        {"DELETE FROM site", "site_id", false, false, ROLE_VIEWER},
+    };
+    struct world w = world_make(state);
+    struct site site;
+    struct site_spec spec = {.name = "Other", .content_url = "other"};
+    expect(w.tx, site_create(w.tx, NULL, &spec, &site), E_OK, "site");
+    struct user guest = add(w.tx, site.id, "gus", "Viewer", false);
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        struct actor actor;
+        assert_true(db_savepoint(w.tx->db));
+        run_sql(w.tx->db, arena_printf(w.tx->arena,
+                                       "%s WHERE id = (SELECT %s FROM site_user WHERE id = '%s')",
+                                       cases[i].sql, cases[i].column, guest.id));
+        if (actor_load(w.tx, guest.id, &actor) != cases[i].acts)
+            fail_msg("%s", cases[i].sql);
+        if (cases[i].acts)
+            assert_true(actor.role == cases[i].role && actor.site_active == cases[i].site_active);
+        db_rollback_to(w.tx->db);
+    }
+}
+
 /* ---- sites */
 
 static void sites_created(void **state)
@@ -885,7 +938,8 @@ static void sites_listed(void **state)
 #define EVERYWHERE(ON)                                                                            \
     ON(project_lists), ON(pages_of_a_list), ON(projects_created), ON(projects_moved_and_changed), \
         ON(projects_deleted_with_what_is_in_them), ON(projects_are_not_nested_without_end),       \
-        ON(locks_reach_down), ON(users_added), ON(users_found), ON(sites_created),                \
+        ON(locks_reach_down), ON(users_added), ON(users_found),                                   \
+        ON(sign_ins_are_noted_by_the_minute), ON(nobody_acts_who_is_gone), ON(sites_created),     \
         ON(sites_listed), ON(settings_keep_their_values), ON(settings_at_their_most)
 
 int main(void)
