@@ -49,11 +49,10 @@ int cmd_rotate_key(const struct args *args, struct config *config)
                                   ? keyring_load(file, false, why, sizeof why)
                                   : NULL;
     int64_t count = keyring ? reseal(&tx, keyring) : -1;
-    if (!keyring)
-        failed(why);
-    else if (count < 0)
+    bool sealed = count >= 0;
+    if (keyring && !sealed)
         failed(tx.fault.detail ? tx.fault.detail : db_message(tx.db));
-    else if (!keyring_prune_file(file, why, sizeof why))
+    else if (!keyring || !keyring_prune_file(file, why, sizeof why))
         failed(why);
     else
         status = printf("sealed %lld secrets under the new key %s\n", (long long)count,

@@ -19,7 +19,8 @@ struct place {
 static bool port_valid(const char *text)
 {
     size_t len = strlen(text);
-    return len > 0 && len <= 5 && strspn(text, "0123456789") == len && atoi(text) <= 65535;
+    return len > 0 && len <= 5 && strspn(text, "0123456789") == len &&
+           strtol(text, NULL, 10) <= 65535;
 }
 
 /* HOST:PORT, [ADDRESS]:PORT or :PORT. A bare IPv6 address is refused, since its

@@ -148,7 +148,7 @@ static bool named(const struct header *header, const char *name, size_t len)
 {
     return header->name_len == len && strcasecmp(header->name, name) == 0;
 }
-#define NAMED(header, literal) named((header), literal, sizeof literal - 1)
+#define NAMED(header, literal) named((header), (literal), sizeof(literal) - 1)
 
 static void notice(struct http_request *request, const struct header *header, size_t value_len)
 {

@@ -64,7 +64,8 @@ void tls_pem_release(struct tls_pem *pem)
         secret_wipe(pem->key, pem->key_len);
     free(pem->key);
     free(pem->cert);
-    *pem = (struct tls_pem){0};
+    pem->key = pem->cert = NULL;
+    pem->key_len = pem->cert_len = 0;
 }
 
 static bool load_pem(const struct tls *tls, struct tls_pem *pem, char *why, size_t why_size)

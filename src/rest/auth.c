@@ -237,7 +237,7 @@ static enum err check_throttle(struct call *call, const char *name)
     if (throttle_admits(call->config->throttle, http_peer(call->http), name, call->tx.now,
                         &retry_ms))
         return E_OK;
-    long long seconds = (long long)(retry_ms / 1000 + 1);
+    long long seconds = (long long)retry_ms / 1000 + 1;
     http_reply_header(call->http, "Retry-After", arena_printf(call->tx.arena, "%lld", seconds));
     tx_refuse(&call->tx, E429000, "Too many failed sign-ins. Try again in %lld seconds.", seconds);
     call->tx.fault.check = "throttle";

@@ -465,7 +465,7 @@ static void begin_here(struct call *call)
 static void begin(struct call *call)
 {
     call->out = doc_new(call->tx.arena, "tsResponse");
-    call->status = atoi(call->method->row->success);
+    call->status = (int)strtol(call->method->row->success, NULL, 10);
     if (lanes_abilities(call->config->lanes) & DB_LOCAL_READS) {
         begin_here(call);
         return;

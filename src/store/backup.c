@@ -193,7 +193,7 @@ static int version_in(sqlite3 *handle)
 {
     char value[32];
     return one_value(handle, "SELECT MAX(version) FROM schema_version", value, sizeof value)
-               ? atoi(value)
+               ? (int)strtol(value, NULL, 10)
                : 0;
 }
 

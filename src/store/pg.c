@@ -201,10 +201,10 @@ static int translate(const char *sql, char *to)
         if (*sql == '\'' || *sql == '"') {
             sql = copy_quoted(sql, &to);
         } else if (*sql == '?' && isdigit((unsigned char)sql[1])) {
-            int number = atoi(sql + 1);
+            long number = strtol(sql + 1, NULL, 10);
             if (number < 1 || number > PARAMS_MOST)
                 return -1;
-            highest = number > highest ? number : highest;
+            highest = number > highest ? (int)number : highest;
             *to++ = '$';
             sql++;
         } else {

@@ -231,7 +231,7 @@ enum err app_create(struct tx *tx, const char *site_id, const struct app_spec *s
 enum err app_update(struct tx *tx, const char *site_id, const char *client_id,
                     const struct app_spec *spec, struct app *app_r)
 {
-    struct app app;
+    struct app app = {0};
     enum err err = find_on_site(tx, site_id, client_id, &app);
     if (!err)
         err = check_spec(tx, spec);
@@ -260,7 +260,7 @@ enum err app_update(struct tx *tx, const char *site_id, const char *client_id,
 
 enum err app_delete(struct tx *tx, const char *site_id, const char *client_id)
 {
-    struct app app;
+    struct app app = {0};
     enum err err = find_on_site(tx, site_id, client_id, &app);
     if (err)
         return err;
@@ -329,7 +329,7 @@ enum err app_secret_create(struct tx *tx, const struct keyring *keyring, bool se
                            const char *site_id, const char *client_id,
                            const struct app_secret *given, struct app_secret *secret_r)
 {
-    struct app app;
+    struct app app = {0};
     int64_t count = 0;
     enum err err = find_on_site(tx, site_id, client_id, &app);
     if (!err)
@@ -374,7 +374,7 @@ enum err app_secret_get(struct tx *tx, const struct keyring *keyring, bool serve
                         const char *site_id, const char *client_id, const char *secret_id,
                         struct app_secret *secret_r)
 {
-    struct app app;
+    struct app app = {0};
     char id[LUID_ROOM];
     enum err err = app_get(tx, site_id, client_id, &app);
     if (!err)
@@ -401,7 +401,7 @@ enum err app_secret_get(struct tx *tx, const struct keyring *keyring, bool serve
 enum err app_secret_delete(struct tx *tx, const char *site_id, const char *client_id,
                            const char *secret_id)
 {
-    struct app app;
+    struct app app = {0};
     char id[LUID_ROOM];
     enum err err = find_on_site(tx, site_id, client_id, &app);
     if (err)

@@ -193,7 +193,10 @@ size_t doc_values(const struct el *el, const char *name, struct arena *arena,
     size_t n = first ? 1 : 0;
     for (const struct el *c = doc_find(el, name); c; c = doc_next(c))
         n += text_value(c) ? 1 : 0;
-    *values_r = n ? arena_alloc(arena, n * sizeof **values_r) : NULL;
+    *values_r = NULL;
+    if (n == 0)
+        return 0;
+    *values_r = arena_alloc(arena, n * sizeof **values_r);
     n = 0;
     if (first)
         (*values_r)[n++] = first;
