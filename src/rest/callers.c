@@ -48,7 +48,7 @@ struct callers {
     struct lanes *lanes;
     const struct scopes *scopes;
     pthread_rwlock_t lock; /* guards by_token */
-    struct map *by_token;  /* digest of the token -> struct caller */
+    struct map *by_token;  /* token -> struct caller; the map's hash is salted */
 };
 
 struct callers *callers_new(struct lanes *lanes, const struct scopes *scopes)
@@ -142,11 +142,11 @@ const struct scope_set *caller_scopes(const struct caller *caller)
     return &caller->scopes;
 }
 
-static struct caller *remembered(struct callers *callers, const char *hash, uint64_t generation,
+static struct caller *remembered(struct callers *callers, const char *token, uint64_t generation,
                                  int64_t now)
 {
     pthread_rwlock_rdlock(&callers->lock);
-    struct caller *caller = map_get(callers->by_token, hash);
+    struct caller *caller = map_get(callers->by_token, token);
     if (caller && (caller->generation != generation || caller->session.expires_at <= now))
         caller = NULL;
     if (caller)
@@ -155,13 +155,14 @@ static struct caller *remembered(struct callers *callers, const char *hash, uint
     return caller;
 }
 
-static struct caller *read_caller(struct callers *callers, struct tx *tx, const char *token,
-                                  const char *hash)
+static struct caller *read_caller(struct callers *callers, struct tx *tx, const char *token)
 {
+    char hash[DIGEST_ROOM];
     struct arena *arena = arena_new(2048);
     struct caller *caller = arena_zalloc(arena, sizeof *caller);
     struct tx own = {.db = tx->db, .arena = arena, .now = tx->now};
     *caller = (struct caller){.references = 1, .arena = arena, .kept = &callers->kept};
+    session_token_hash(token, hash);
     if (!session_find(&own, token, hash, &caller->session) ||
         !actor_load(&own, caller->session.user_id, &caller->actor) ||
         caller->actor.role == ROLE_UNLICENSED ||
@@ -185,7 +186,7 @@ static bool drop_every(void *context, const char *key, void *value)
 }
 
 /* Keeps the caller (NULL: forgets what was kept) under its token. */
-static void remember(struct callers *callers, const char *hash, struct caller *caller)
+static void remember(struct callers *callers, const char *token, struct caller *caller)
 {
     pthread_rwlock_wrlock(&callers->lock);
     if (map_count(callers->by_token) >= CALLERS_MOST)
@@ -193,9 +194,9 @@ static void remember(struct callers *callers, const char *hash, struct caller *c
     struct caller *before;
     if (caller) {
         __atomic_add_fetch(&caller->references, 1, __ATOMIC_RELAXED);
-        before = map_put(callers->by_token, hash, caller);
+        before = map_put(callers->by_token, token, caller);
     } else {
-        before = map_take(callers->by_token, hash);
+        before = map_take(callers->by_token, token);
     }
     pthread_rwlock_unlock(&callers->lock);
     caller_release(before);
@@ -203,17 +204,15 @@ static void remember(struct callers *callers, const char *hash, struct caller *c
 
 struct caller *callers_find(struct callers *callers, struct tx *tx, const char *token)
 {
-    char hash[DIGEST_ROOM];
     bool keeps = lanes_abilities(callers->lanes) & DB_SOLE_OWNER;
     uint64_t generation = lanes_generation(callers->lanes); /* before the rows are read */
-    session_token_hash(token, hash);
-    struct caller *caller = keeps ? remembered(callers, hash, generation, tx->now) : NULL;
+    struct caller *caller = keeps ? remembered(callers, token, generation, tx->now) : NULL;
     if (caller)
         return caller;
-    caller = read_caller(callers, tx, token, hash);
+    caller = read_caller(callers, tx, token);
     if (caller)
         caller->generation = generation;
     if (keeps)
-        remember(callers, hash, caller);
+        remember(callers, token, caller);
     return caller;
 }
