@@ -266,6 +266,11 @@ void list_order(const struct list_request *request, struct buf *sql, const char 
     buf_adds(sql, tail);
 }
 
+bool list_is_plain(const struct list_request *request)
+{
+    return request->condition_count == 0 && request->sort_count == 0;
+}
+
 enum err list_check_page(struct tx *tx, const struct list_request *request, int64_t total)
 {
     int64_t start = (request->page_number - 1) * request->page_size;

@@ -62,6 +62,10 @@ void list_bind(const struct list_request *request, struct stmt *stmt, int *next)
 /* Appends " ORDER BY ...": what was asked for, then `tail` for a stable order. */
 void list_order(const struct list_request *request, struct buf *sql, const char *tail);
 
+/* True where the list is whole and in its own order: its pages can be sought along
+ * an index of serials instead of by stepping over the rows before them. */
+bool list_is_plain(const struct list_request *request);
+
 /* E400006 where the page lies past the end of `total` (page 1 never does). */
 enum err list_check_page(struct tx *tx, const struct list_request *request, int64_t total);
 

@@ -455,8 +455,13 @@ enum err project_list(struct tx *tx, const char *site_id, const struct list_requ
         return err;
     buf_init(&sql, tx->arena, 0);
     buf_adds(&sql, "SELECT " PROJECT_COLUMNS LIST_FROM);
-    list_where(list, &sql, &next);
-    list_order(list, &sql, "p.serial LIMIT ?2 OFFSET ?3");
+    if (list_is_plain(list)) {
+        buf_adds(&sql, " AND p.serial >= (SELECT q.serial FROM project q WHERE q.site_id = ?1 "
+                       "ORDER BY q.serial LIMIT 1 OFFSET ?3) ORDER BY p.serial LIMIT ?2");
+    } else {
+        list_where(list, &sql, &next);
+        list_order(list, &sql, "p.serial LIMIT ?2 OFFSET ?3");
+    }
     struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
     stmt_text(stmt, 1, site_id);
     stmt_int(stmt, 2, list->page_size);

@@ -110,8 +110,13 @@ enum err user_list(struct tx *tx, const char *site_id, const struct list_request
         return err;
     buf_init(&sql, tx->arena, 0);
     buf_adds(&sql, "SELECT " USER_COLUMNS USER_FROM "WHERE u.site_id = ?1");
-    list_where(list, &sql, &next);
-    list_order(list, &sql, "u.serial LIMIT ?2 OFFSET ?3");
+    if (list_is_plain(list)) {
+        buf_adds(&sql, " AND u.serial >= (SELECT v.serial FROM site_user v WHERE v.site_id = ?1 "
+                       "ORDER BY v.serial LIMIT 1 OFFSET ?3) ORDER BY u.serial LIMIT ?2");
+    } else {
+        list_where(list, &sql, &next);
+        list_order(list, &sql, "u.serial LIMIT ?2 OFFSET ?3");
+    }
     struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
     stmt_text(stmt, 1, site_id);
     stmt_int(stmt, 2, list->page_size);
