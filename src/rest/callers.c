@@ -17,7 +17,8 @@
 
 enum {
     CALLERS_MOST = 50000,
-    ANSWERS_MOST = 8,       /* of one caller */
+    BUCKETS = 64,
+    ANSWERS_MOST = 1024,    /* of one caller */
     ANSWER_MOST = 16 << 10, /* bytes of one */
     KEPT_MOST = 16 << 20    /* bytes of all; no new ones are kept beyond it */
 };
@@ -25,6 +26,7 @@ enum {
 /* Immutable once it stands in the list. */
 struct answer {
     struct answer *next;
+    uint32_t hash; /* of path and query */
     const char *path, *query;
     bool json;
     size_t len;
@@ -32,10 +34,10 @@ struct answer {
 };
 
 struct caller {
-    int references;         /* atomic */
-    struct answer *answers; /* atomic head; never taken out before the end */
-    unsigned answer_count;  /* atomic */
-    size_t *kept;           /* bytes of all answers of all callers; atomic */
+    int references;                  /* atomic */
+    struct answer *answers[BUCKETS]; /* by hash; atomic heads; none is taken out before the end */
+    unsigned answer_count;           /* atomic */
+    size_t *kept;                    /* bytes of all answers of all callers; atomic */
     uint64_t generation;
     struct arena *arena; /* holds all below */
     struct session session;
@@ -67,21 +69,35 @@ void caller_release(struct caller *caller)
 {
     if (!caller || __atomic_sub_fetch(&caller->references, 1, __ATOMIC_ACQ_REL) != 0)
         return;
-    for (struct answer *a = caller->answers, *next; a; a = next) {
-        next = a->next;
-        __atomic_sub_fetch(caller->kept, a->len, __ATOMIC_RELAXED);
-        free(a);
-    }
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct answer *a = caller->answers[i], *next; a; a = next) {
+            next = a->next;
+            __atomic_sub_fetch(caller->kept, a->len, __ATOMIC_RELAXED);
+            free(a);
+        }
     arena_free(&(struct arena *){caller->arena});
 }
 
 /* ---- answers */
 
+/* FNV-1a; a flood of URIs that collide costs its caller alone. */
+static uint32_t uri_hash(const char *path, const char *query)
+{
+    uint32_t h = 2166136261u;
+    for (; *path; path++)
+        h = (h ^ (unsigned char)*path) * 16777619u;
+    for (; *query; query++)
+        h = (h ^ (unsigned char)*query) * 16777619u;
+    return h;
+}
+
 const char *caller_answer(const struct caller *caller, struct arena *arena, const char *path,
                           const char *query, bool json, size_t *len_r)
 {
-    const struct answer *a = __atomic_load_n(&caller->answers, __ATOMIC_ACQUIRE);
-    while (a && (a->json != json || strcmp(a->path, path) != 0 || strcmp(a->query, query) != 0))
+    uint32_t hash = uri_hash(path, query);
+    const struct answer *a = __atomic_load_n(&caller->answers[hash % BUCKETS], __ATOMIC_ACQUIRE);
+    while (a && (a->hash != hash || a->json != json || strcmp(a->path, path) != 0 ||
+                 strcmp(a->query, query) != 0))
         a = a->next;
     if (!a)
         return NULL;
@@ -101,14 +117,19 @@ void caller_keep(struct caller *caller, const char *path, const char *query, boo
     if (!a)
         return;
     char *texts = a->bytes + len;
-    *a = (struct answer){.path = texts, .query = texts + path_room, .json = json, .len = len};
+    *a = (struct answer){.hash = uri_hash(path, query),
+                         .path = texts,
+                         .query = texts + path_room,
+                         .json = json,
+                         .len = len};
     memcpy(a->bytes, bytes, len);
     memcpy(texts, path, path_room);
     memcpy(texts + path_room, query, query_room);
     __atomic_add_fetch(caller->kept, len, __ATOMIC_RELAXED);
-    a->next = __atomic_load_n(&caller->answers, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(&caller->answers, &a->next, a, true, __ATOMIC_RELEASE,
-                                        __ATOMIC_RELAXED))
+    struct answer **head = &caller->answers[a->hash % BUCKETS];
+    a->next = __atomic_load_n(head, __ATOMIC_RELAXED);
+    while (
+        !__atomic_compare_exchange_n(head, &a->next, a, true, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
         ;
 }
 
