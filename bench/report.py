@@ -131,6 +131,9 @@ each. A run with a single answer that is not 2xx, or a lost connection, fails.
   them in SQLite on the same disk.
 - **User**: an authenticated GET of one user, spread over 1,000 of 10,000 users,
   by one session.
+  Nothing is written meanwhile, so most answers are those kept with the caller
+  (docs/architecture.md); where something is written between two reads each is
+  made anew, at about half this rate.
 - **Verification**: one thread, no network: the same tokens through a bare loop
   (split, decode, HMAC, parse) and through Easel's parser with all checks.
 - **Start**: from the start of the process to the first whole answer of
