@@ -226,6 +226,7 @@ def add_start(bench):
     resident = {}
 
     def measure(figure, server, path):
+        os.sync()  # what the loads before left for the disk is not the start's
         wait_for_quiet()
         server.start()
         try:
