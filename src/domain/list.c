@@ -266,9 +266,48 @@ void list_order(const struct list_request *request, struct buf *sql, const char 
     buf_adds(sql, tail);
 }
 
-bool list_is_plain(const struct list_request *request)
+int64_t list_count(struct tx *tx, const struct list_query *query,
+                   const struct list_request *request, const char *site_id)
 {
-    return request->condition_count == 0 && request->sort_count == 0;
+    struct buf sql;
+    int next = 2;
+    buf_init(&sql, tx->arena, 0);
+    if (request->condition_count == 0) {
+        buf_adds(&sql, query->count);
+    } else {
+        buf_addf(&sql, "SELECT COUNT(*)%s", query->from);
+        list_where(request, &sql, &next);
+    }
+    struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
+    next = 2;
+    list_bind(request, stmt, &next);
+    stmt_text(stmt, 1, site_id);
+    int64_t total = stmt_step(stmt) == DB_ROW ? stmt_get_int(stmt, 0) : -1;
+    stmt_reset(stmt);
+    return total;
+}
+
+struct stmt *list_page(struct tx *tx, const struct list_query *query,
+                       const struct list_request *request, const char *site_id)
+{
+    struct buf sql;
+    int next = 4;
+    buf_init(&sql, tx->arena, 0);
+    buf_addf(&sql, "SELECT %s%s", query->columns, query->from);
+    if (request->condition_count == 0 && request->sort_count == 0) {
+        buf_adds(&sql, query->seek);
+    } else {
+        list_where(request, &sql, &next);
+        list_order(request, &sql, query->serial);
+        buf_adds(&sql, " LIMIT ?2 OFFSET ?3");
+    }
+    struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
+    stmt_text(stmt, 1, site_id);
+    stmt_int(stmt, 2, request->page_size);
+    stmt_int(stmt, 3, (request->page_number - 1) * request->page_size);
+    next = 4;
+    list_bind(request, stmt, &next);
+    return stmt;
 }
 
 enum err list_check_page(struct tx *tx, const struct list_request *request, int64_t total)

@@ -62,9 +62,23 @@ void list_bind(const struct list_request *request, struct stmt *stmt, int *next)
 /* Appends " ORDER BY ...": what was asked for, then `tail` for a stable order. */
 void list_order(const struct list_request *request, struct buf *sql, const char *tail);
 
-/* True where the list is whole and in its own order: its pages can be sought along
- * an index of serials instead of by stepping over the rows before them. */
-bool list_is_plain(const struct list_request *request);
+/* A list of one site's rows, as SQL in which ?1 is the site. */
+struct list_query {
+    const char *columns;
+    const char *from;  /* " FROM ... WHERE ...site_id = ?1" */
+    const char *count; /* how many there are without conditions */
+    /* " AND ... ORDER BY ... LIMIT ?2": the page that begins at row ?3 of the whole
+     * list in its own order, sought along an index of serials. */
+    const char *seek;
+    const char *serial; /* column of the stable order */
+};
+
+/* Rows that fit the conditions; -1 where the repository failed. */
+int64_t list_count(struct tx *tx, const struct list_query *query,
+                   const struct list_request *request, const char *site_id);
+/* The page asked for, bound and ready to be stepped. */
+struct stmt *list_page(struct tx *tx, const struct list_query *query,
+                       const struct list_request *request, const char *site_id);
 
 /* E400006 where the page lies past the end of `total` (page 1 never does). */
 enum err list_check_page(struct tx *tx, const struct list_request *request, int64_t total);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/fold.h"
 #include "base/ident.h"
 #include "domain/actor.h"
@@ -420,54 +419,23 @@ enum err project_delete(struct tx *tx, const struct actor *actor, const char *si
 
 #define LIST_FROM " FROM project p JOIN site_user o ON o.id = p.owner_id WHERE p.site_id = ?1"
 
-static int64_t count_listed(struct tx *tx, const char *site_id, const struct list_request *list)
-{
-    struct stmt *stmt;
-    int next = 2;
-    if (list->condition_count == 0) {
-        stmt = db_prepare(tx->db, "SELECT project_count FROM site WHERE id = ?1");
-    } else {
-        struct buf sql;
-        buf_init(&sql, tx->arena, 0);
-        buf_adds(&sql, "SELECT COUNT(*)" LIST_FROM);
-        list_where(list, &sql, &next);
-        stmt = db_prepare_text(tx->db, sql.bytes);
-        next = 2;
-        list_bind(list, stmt, &next);
-    }
-    stmt_text(stmt, 1, site_id);
-    int64_t total = stmt_step(stmt) == DB_ROW ? stmt_get_int(stmt, 0) : -1;
-    stmt_reset(stmt);
-    return total;
-}
+static const struct list_query PROJECT_LIST = {
+    PROJECT_COLUMNS, LIST_FROM, "SELECT project_count FROM site WHERE id = ?1",
+    " AND p.serial >= (SELECT q.serial FROM project q WHERE q.site_id = ?1 "
+    "ORDER BY q.serial LIMIT 1 OFFSET ?3) ORDER BY p.serial LIMIT ?2",
+    "p.serial"};
 
 enum err project_list(struct tx *tx, const char *site_id, const struct list_request *list,
                       struct project **projects_r, size_t *count_r, int64_t *total_r)
 {
-    struct buf sql;
-    int next = 4;
     enum db_result got;
-    *total_r = count_listed(tx, site_id, list);
+    *total_r = list_count(tx, &PROJECT_LIST, list, site_id);
     if (*total_r < 0)
         return tx_broken(tx);
     enum err err = list_check_page(tx, list, *total_r);
     if (err)
         return err;
-    buf_init(&sql, tx->arena, 0);
-    buf_adds(&sql, "SELECT " PROJECT_COLUMNS LIST_FROM);
-    if (list_is_plain(list)) {
-        buf_adds(&sql, " AND p.serial >= (SELECT q.serial FROM project q WHERE q.site_id = ?1 "
-                       "ORDER BY q.serial LIMIT 1 OFFSET ?3) ORDER BY p.serial LIMIT ?2");
-    } else {
-        list_where(list, &sql, &next);
-        list_order(list, &sql, "p.serial LIMIT ?2 OFFSET ?3");
-    }
-    struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
-    stmt_text(stmt, 1, site_id);
-    stmt_int(stmt, 2, list->page_size);
-    stmt_int(stmt, 3, (list->page_number - 1) * list->page_size);
-    next = 4;
-    list_bind(list, stmt, &next);
+    struct stmt *stmt = list_page(tx, &PROJECT_LIST, list, site_id);
     *projects_r = arena_alloc(tx->arena, (size_t)list->page_size * sizeof **projects_r);
     *count_r = 0;
     while ((got = stmt_step(stmt)) == DB_ROW)

@@ -5,7 +5,6 @@
 #include <strings.h>
 
 #include "base/arena.h"
-#include "base/buf.h"
 #include "base/fold.h"
 #include "base/ident.h"
 #include "domain/actor.h"
@@ -75,54 +74,23 @@ enum err user_get(struct tx *tx, const struct actor *actor, const char *site_id,
     return find_on_site(tx, site_id, id, user_r) ? E_OK : unknown_user(tx, id);
 }
 
-static int64_t count_users(struct tx *tx, const char *site_id, const struct list_request *list)
-{
-    struct stmt *stmt;
-    int next = 2;
-    if (list->condition_count == 0) {
-        stmt = db_prepare(tx->db, "SELECT user_count FROM site WHERE id = ?1");
-    } else {
-        struct buf sql;
-        buf_init(&sql, tx->arena, 0);
-        buf_adds(&sql, "SELECT COUNT(*)" USER_FROM "WHERE u.site_id = ?1");
-        list_where(list, &sql, &next);
-        stmt = db_prepare_text(tx->db, sql.bytes);
-        next = 2;
-        list_bind(list, stmt, &next);
-    }
-    stmt_text(stmt, 1, site_id);
-    int64_t total = stmt_step(stmt) == DB_ROW ? stmt_get_int(stmt, 0) : -1;
-    stmt_reset(stmt);
-    return total;
-}
+static const struct list_query USER_LIST = {
+    USER_COLUMNS, USER_FROM "WHERE u.site_id = ?1", "SELECT user_count FROM site WHERE id = ?1",
+    " AND u.serial >= (SELECT v.serial FROM site_user v WHERE v.site_id = ?1 "
+    "ORDER BY v.serial LIMIT 1 OFFSET ?3) ORDER BY u.serial LIMIT ?2",
+    "u.serial"};
 
 enum err user_list(struct tx *tx, const char *site_id, const struct list_request *list,
                    struct user **users_r, size_t *count_r, int64_t *total_r)
 {
-    struct buf sql;
-    int next = 4;
     enum db_result got;
-    *total_r = count_users(tx, site_id, list);
+    *total_r = list_count(tx, &USER_LIST, list, site_id);
     if (*total_r < 0)
         return tx_broken(tx);
     enum err err = list_check_page(tx, list, *total_r);
     if (err)
         return err;
-    buf_init(&sql, tx->arena, 0);
-    buf_adds(&sql, "SELECT " USER_COLUMNS USER_FROM "WHERE u.site_id = ?1");
-    if (list_is_plain(list)) {
-        buf_adds(&sql, " AND u.serial >= (SELECT v.serial FROM site_user v WHERE v.site_id = ?1 "
-                       "ORDER BY v.serial LIMIT 1 OFFSET ?3) ORDER BY u.serial LIMIT ?2");
-    } else {
-        list_where(list, &sql, &next);
-        list_order(list, &sql, "u.serial LIMIT ?2 OFFSET ?3");
-    }
-    struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
-    stmt_text(stmt, 1, site_id);
-    stmt_int(stmt, 2, list->page_size);
-    stmt_int(stmt, 3, (list->page_number - 1) * list->page_size);
-    next = 4;
-    list_bind(list, stmt, &next);
+    struct stmt *stmt = list_page(tx, &USER_LIST, list, site_id);
     *users_r = arena_alloc(tx->arena, (size_t)list->page_size * sizeof **users_r);
     *count_r = 0;
     while ((got = stmt_step(stmt)) == DB_ROW)
