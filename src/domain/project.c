@@ -7,6 +7,7 @@
 #include "base/fold.h"
 #include "base/ident.h"
 #include "domain/actor.h"
+#include "domain/permission.h"
 #include "store/tx.h"
 
 #define PROJECT_COLUMNS                                                                           \
@@ -190,7 +191,8 @@ enum err project_create_default(struct tx *tx, const char *site_id, const char *
     luid_random(id);
     struct project_spec spec = {
         .name = "Default", .description = DEFAULT_DESCRIPTION, .owner_id = owner_id};
-    return insert(tx, site_id, &spec, id, NULL, true);
+    enum err err = insert(tx, site_id, &spec, id, NULL, true);
+    return err ? err : permission_begin(tx, site_id, id);
 }
 
 static int depth_of(struct tx *tx, const char *site_id, const struct project *project)

@@ -11,6 +11,7 @@
 #include "base/fold.h"
 #include "base/ident.h"
 #include "domain/actor.h"
+#include "domain/group.h"
 #include "domain/project.h"
 #include "domain/user.h"
 #include "store/tx.h"
@@ -248,6 +249,8 @@ enum err site_create(struct tx *tx, const struct actor *actor, const struct site
     if (spec->id)
         luid_normalize(spec->id, id);
     err = insert_site(tx, spec, id);
+    if (!err)
+        err = group_create_all_users(tx, id);
     if (!err && actor) {
         struct user owner;
         err = user_join(tx, actor->account_id, id, ROLE_SERVER_ADMINISTRATOR, &owner);
