@@ -16,7 +16,7 @@
 #define USER_FROM " FROM site_user u JOIN account a ON a.id = u.account_id "
 
 const struct list_field user_fields[] = {
-    {"name", "u.name", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"name", "u.name", LIST_TEXT, OPS_EQ | OPS_IN | OPS_CIEQ},
     {"siteRole", "u.site_role", LIST_TEXT, OPS_EQ | OPS_IN},
     {"friendlyName", "COALESCE(u.full_name, u.name)", LIST_TEXT, OPS_EQ | OPS_IN},
     {"luid", "u.id", LIST_TEXT, OPS_EQ | OPS_IN},
