@@ -43,24 +43,28 @@ struct listing {
     bool nothing; /* a condition holds for no user */
 };
 
-/* Roles by their names of today, each once. */
+/* Roles by their names of today, each once, without those that there are not. */
 static void name_roles(struct tx *tx, struct list_condition *c)
 {
-    const char **names = arena_alloc(tx->arena, c->count * sizeof *names);
+    bool named[ROLE_UNKNOWN] = {false};
+    const char **names = arena_alloc(tx->arena, ROLE_UNKNOWN * sizeof *names);
     size_t kept = 0;
     for (size_t i = 0; i < c->count; i++) {
         enum site_role role = role_parse(c->values[i]);
-        const char *name = role == ROLE_UNKNOWN ? c->values[i] : role_name(role);
-        bool twice = false;
-        for (size_t k = 0; k < kept && !twice; k++)
-            twice = strcmp(names[k], name) == 0;
-        if (!twice)
-            names[kept++] = name;
+        if (role != ROLE_UNKNOWN && !named[role])
+            names[kept++] = role_name(role);
+        if (role != ROLE_UNKNOWN)
+            named[role] = true;
     }
     c->values = names;
     c->count = kept;
-    if (kept == 1 && is_op(c, "IN"))
+    if (kept == 1)
         c->op = "=";
+}
+
+static bool names_roles(const struct list_condition *c)
+{
+    return is_field(c->field, SITE_ROLE) && (is_op(c, "=") || is_op(c, "IN"));
 }
 
 /* A condition on what is the same for all users. */
@@ -87,8 +91,10 @@ static void take_condition(struct tx *tx, struct listing *listing, struct list_c
         listing->nothing |= !constant_holds(&c);
         return;
     }
-    if (is_field(c.field, SITE_ROLE) && (is_op(&c, "=") || is_op(&c, "IN")))
+    if (names_roles(&c)) {
         name_roles(tx, &c);
+        listing->nothing |= c.count == 0;
+    }
     request->conditions[request->condition_count++] = c;
     /* Who never signed in did not do so before any time. */
     if (is_field(c.field, LAST_LOGIN) && *c.op == '<' && request->condition_count < LIST_CONDITIONS)
@@ -119,21 +125,13 @@ static const struct list_query USER_LIST = {
     "ORDER BY v.serial LIMIT 1 OFFSET ?3) ORDER BY u.serial LIMIT ?2",
     "u.serial"};
 
-static bool of_roles_alone(const struct list_request *request)
-{
-    return request->condition_count == 1 && is_field(request->conditions[0].field, SITE_ROLE) &&
-           (is_op(&request->conditions[0], "=") || is_op(&request->conditions[0], "IN"));
-}
-
 static int64_t count_of_roles(struct tx *tx, const char *site_id, const struct list_condition *c)
 {
     int64_t counts[ROLE_UNKNOWN], total = 0;
     if (licence_counts(tx, site_id, counts) != E_OK)
         return -1;
-    for (size_t i = 0; i < c->count; i++) {
-        enum site_role role = role_parse(c->values[i]);
-        total += role == ROLE_UNKNOWN ? 0 : counts[role];
-    }
+    for (size_t i = 0; i < c->count; i++)
+        total += counts[role_parse(c->values[i])];
     return total;
 }
 
@@ -141,19 +139,74 @@ static int64_t count_of(struct tx *tx, const char *site_id, const struct listing
 {
     if (listing->nothing)
         return 0;
-    if (of_roles_alone(&listing->request))
-        return count_of_roles(tx, site_id, &listing->request.conditions[0]);
-    return list_count(tx, &USER_LIST, &listing->request, site_id);
+    const struct list_request *request = &listing->request;
+    if (request->condition_count == 1 && names_roles(&request->conditions[0]))
+        return count_of_roles(tx, site_id, &request->conditions[0]);
+    return list_count(tx, &USER_LIST, request, site_id);
 }
 
 /* ---- the page */
+
+static bool ends_descending(const struct list_request *request)
+{
+    return request->sort_count && request->sorts[request->sort_count - 1].descending;
+}
+
+/* The users of each role stand in order along an index of their own; the engine merges
+ * them. One walk over several roles would have to sort them all. */
+static void add_branch(const struct list_request *branch, struct buf *sql, int *next)
+{
+    buf_adds(sql, "SELECT " USER_COLUMNS ", u.serial AS serial");
+    for (size_t i = 0; i < branch->sort_count; i++)
+        buf_addf(sql, ", %s AS sort%zu", branch->sorts[i].field->column, i);
+    buf_adds(sql, FROM_SITE);
+    list_where(branch, sql, next);
+}
+
+static void add_order(const struct list_request *request, struct buf *sql)
+{
+    buf_adds(sql, " ORDER BY ");
+    for (size_t i = 0; i < request->sort_count; i++)
+        buf_addf(sql, "sort%zu %s, ", i, request->sorts[i].descending ? "DESC" : "ASC");
+    buf_addf(sql, "serial%s LIMIT ?2 OFFSET ?3", ends_descending(request) ? " DESC" : "");
+}
+
+static struct stmt *page_of_roles(struct tx *tx, const char *site_id,
+                                  const struct list_request *request, size_t roles_at)
+{
+    const struct list_condition *roles = &request->conditions[roles_at];
+    struct list_request branch = *request;
+    struct buf sql;
+    int next = 4;
+    branch.conditions[roles_at].op = "=";
+    branch.conditions[roles_at].count = 1;
+    buf_init(&sql, tx->arena, 0);
+    for (size_t i = 0; i < roles->count; i++) {
+        buf_adds(&sql, i ? " UNION ALL " : "");
+        add_branch(&branch, &sql, &next);
+    }
+    add_order(request, &sql);
+    struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
+    stmt_text(stmt, 1, site_id);
+    stmt_int(stmt, 2, request->page_size);
+    stmt_int(stmt, 3, (request->page_number - 1) * request->page_size);
+    next = 4;
+    for (size_t i = 0; i < roles->count; i++) {
+        branch.conditions[roles_at].values = &roles->values[i];
+        list_bind(&branch, stmt, &next);
+    }
+    return stmt;
+}
 
 /* An index serves an order and its reverse: the serial goes the way of the last sort. */
 static struct stmt *page_of(struct tx *tx, const char *site_id, const struct list_request *request)
 {
     struct list_query query = USER_LIST;
-    if (request->sort_count && request->sorts[request->sort_count - 1].descending)
+    if (ends_descending(request))
         query.serial = "u.serial DESC";
+    for (size_t i = 0; i < request->condition_count; i++)
+        if (names_roles(&request->conditions[i]) && request->conditions[i].count > 1)
+            return page_of_roles(tx, site_id, request, i);
     return list_page(tx, &query, request, site_id);
 }
 

@@ -28,7 +28,7 @@ CREATE INDEX site_user_by_name ON site_user (site_id, name, serial);
 CREATE INDEX site_user_by_friendly_name
     ON site_user (site_id, COALESCE(full_name, name), serial);
 CREATE INDEX site_user_by_last_login ON site_user (site_id, last_login_at, serial);
-CREATE INDEX site_user_by_luid ON site_user (site_id, id);
+CREATE INDEX site_user_by_luid ON site_user (site_id, id, serial);
 CREATE INDEX site_user_by_role ON site_user (site_id, site_role, serial);
 CREATE INDEX site_user_by_role_and_name ON site_user (site_id, site_role, name, serial);
 CREATE INDEX site_user_by_role_and_friendly_name
