@@ -102,6 +102,8 @@ class Repository:
 
     def __init__(self, path):
         self.db = sqlite3.connect(path)
+        # A million rows in a dozen indexes: in memory, or each would be written many times.
+        self.db.execute("PRAGMA cache_size = -2000000")
         self.now = int(time.time() * 1000)
         self.site, = self.db.execute("SELECT id FROM site WHERE content_url = ''").fetchone()
         self.owner, = self.db.execute("SELECT id FROM site_user WHERE site_id = ? ORDER BY serial",

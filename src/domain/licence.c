@@ -125,3 +125,17 @@ enum err licence_moved(struct tx *tx, const char *site_id, enum site_role from, 
               count_user(tx, site_id, (from == ROLE_UNKNOWN) - (to == ROLE_UNKNOWN));
     return ok ? E_OK : tx_broken(tx);
 }
+
+enum err licence_recount(struct tx *tx, const char *site_id)
+{
+    struct stmt *stmt = db_prepare(tx->db, "DELETE FROM site_role_count WHERE site_id = ?1");
+    stmt_text(stmt, 1, site_id);
+    if (stmt_step(stmt) != DB_DONE)
+        return tx_broken(tx);
+    stmt = db_prepare(
+        tx->db,
+        "INSERT INTO site_role_count (site_id, site_role, user_count) SELECT site_id, "
+        "site_role, COUNT(*) FROM site_user WHERE site_id = ?1 GROUP BY site_id, site_role");
+    stmt_text(stmt, 1, site_id);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}

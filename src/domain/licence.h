@@ -28,5 +28,8 @@ enum err licence_room(struct tx *tx, const struct site *site, enum site_role fro
                       enum site_role to);
 /* Counts a user who came (from ROLE_UNKNOWN), went (to ROLE_UNKNOWN) or changed. */
 enum err licence_moved(struct tx *tx, const char *site_id, enum site_role from, enum site_role to);
+/* Counts the site's users anew, along an index: for acts that gave many of them
+ * another role in one statement. */
+enum err licence_recount(struct tx *tx, const char *site_id);
 
 #endif

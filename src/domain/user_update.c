@@ -247,8 +247,8 @@ static enum err other_places(struct tx *tx, const struct user *user, struct user
 
 enum err person_set_server_admin(struct tx *tx, const struct user *user, bool server_admin)
 {
-    struct user *places;
-    size_t count;
+    struct user *places = NULL;
+    size_t count = 0;
     /* What the person was on the other sites before is not known any more. */
     enum site_role role = server_admin ? ROLE_SERVER_ADMINISTRATOR : ROLE_UNLICENSED;
     enum err err = user_run(tx,

@@ -194,7 +194,7 @@ static enum err user_list_call(struct call *call)
 {
     struct list_request list;
     struct fields fields;
-    struct user_extras extras;
+    struct user_extras extras = {0};
     struct user *users;
     size_t count;
     int64_t total;

@@ -383,6 +383,21 @@ static void licences_run_out(void **state)
     assert_int_equal(usage.viewers, 1);
 }
 
+static void counts_are_made_anew(void **state)
+{
+    struct world w = world_make(state);
+    int64_t counts[ROLE_UNKNOWN];
+    run_sql(w.tx->db, "UPDATE site_user SET site_role = 'Viewer' WHERE site_role <> "
+                      "'ServerAdministrator'");
+    expect(w.tx, licence_recount(w.tx, w.site_id), E_OK, "recount");
+    expect(w.tx, licence_counts(w.tx, w.site_id, counts), E_OK, "counts");
+    assert_int_equal(counts[ROLE_VIEWER], 4);
+    assert_int_equal(counts[ROLE_SERVER_ADMINISTRATOR], 1);
+    assert_int_equal(counts[ROLE_EXPLORER], 0);
+    expect(w.tx, licence_counts(w.tx, w.other_id, counts), E_OK, "the other site");
+    assert_int_equal(counts[ROLE_CREATOR], 1); /* as it was counted, not as it is */
+}
+
 static void each_role_has_its_licence(void **state)
 {
     (void)state;
@@ -702,12 +717,12 @@ static void lists_walk_indexes(void **state)
     }
 }
 
-#define EVERYWHERE(ON)                                                                       \
-    ON(users_changed), ON(a_change_is_what_was_asked_for),                                   \
-        ON(server_administrators_are_so_everywhere), ON(the_last_administrators_stay),       \
-        ON(the_guest_stays_as_it_is), ON(licences_run_out), ON(users_removed),               \
-        ON(content_finds_a_new_owner), ON(what_a_user_had_goes_too), ON(content_only_sites), \
-        ON(filters_and_sorts)
+#define EVERYWHERE(ON)                                                                  \
+    ON(users_changed), ON(a_change_is_what_was_asked_for),                              \
+        ON(server_administrators_are_so_everywhere), ON(the_last_administrators_stay),  \
+        ON(the_guest_stays_as_it_is), ON(licences_run_out), ON(counts_are_made_anew),   \
+        ON(users_removed), ON(content_finds_a_new_owner), ON(what_a_user_had_goes_too), \
+        ON(content_only_sites), ON(filters_and_sorts)
 
 int main(void)
 {
