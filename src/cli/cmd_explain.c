@@ -70,7 +70,7 @@ static bool find_user(struct tx *tx, const char *site_id, const char *name,
     struct user user;
     if (!user_find_exact(tx, site_id, name, &user, why_r))
         return false;
-    *user_r = (struct trust_user){user.id, user.name, role_name(user.role)};
+    *user_r = (struct trust_user){user.id, user.name, role_name(user.role), user.role_granted};
     return true;
 }
 

@@ -80,6 +80,11 @@ static enum err check_value(struct tx *tx, const struct list_field *field, const
                              field->name);
         *value = **value == 't' ? "1" : "0";
         return E_OK;
+    case LIST_NUMBER:
+        if (!whole_number(*value, &at))
+            return tx_refuse(tx, E400000, "'%.40s' is no whole number for filter field '%s'.",
+                             *value, field->name);
+        return E_OK;
     default:
         return E_OK;
     }

@@ -16,7 +16,7 @@ struct buf;
 struct stmt;
 struct tx;
 
-enum list_kind { LIST_TEXT, LIST_TIME, LIST_BOOL };
+enum list_kind { LIST_TEXT, LIST_TIME, LIST_BOOL, LIST_NUMBER };
 
 /* Operators a field takes. */
 enum list_ops { OPS_EQ = 1, OPS_IN = 2, OPS_COMPARE = 4 };

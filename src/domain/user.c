@@ -8,11 +8,12 @@
 #include "base/fold.h"
 #include "base/ident.h"
 #include "domain/actor.h"
+#include "domain/group_license.h"
 #include "store/tx.h"
 
 #define USER_COLUMNS                                                                          \
     "u.id, u.site_id, u.account_id, u.name, a.domain, u.full_name, u.email, u.auth_setting, " \
-    "u.external_auth_user_id, u.site_role, u.last_login_at, a.server_admin"
+    "u.external_auth_user_id, u.site_role, u.last_login_at, a.server_admin, u.sign_in_role"
 #define USER_FROM " FROM site_user u JOIN account a ON a.id = u.account_id "
 
 const struct list_field user_fields[] = {
@@ -41,6 +42,7 @@ static void user_read(struct tx *tx, struct stmt *stmt, struct user *user)
         .role =
             stmt_get_int(stmt, 11) ? ROLE_SERVER_ADMINISTRATOR : role_parse(stmt_get_text(stmt, 9)),
         .last_login_at = stmt_get_int(stmt, 10),
+        .sign_in_role = tx_text(tx, stmt, 12),
     };
 }
 
@@ -317,7 +319,7 @@ bool user_for_sign_in(struct tx *tx, const struct account *account, const char *
                       struct user *user_r)
 {
     if (place_of(tx, account->id, site_id, user_r))
-        return user_r->role != ROLE_UNLICENSED && user_r->role != ROLE_UNKNOWN;
+        return group_license_admits(user_r);
     return account->server_admin &&
            user_join(tx, account->id, site_id, ROLE_SERVER_ADMINISTRATOR, user_r) == E_OK;
 }
@@ -344,7 +346,7 @@ bool user_find_exact(struct tx *tx, const char *site_id, const char *name, struc
         *why_r = "the name differs in case from the user's";
         return false;
     }
-    if (user_r->role == ROLE_UNLICENSED || user_r->role == ROLE_UNKNOWN) {
+    if (!group_license_admits(user_r)) {
         *why_r = "the user is unlicensed";
         return false;
     }

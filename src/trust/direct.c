@@ -100,8 +100,8 @@ static bool take_known(struct checking *c)
     c->app.site_id = kept(c, k->app.site_id);
     c->app.name = kept(c, k->app.name);
     c->secret = k->secret; /* used before the entry is given back */
-    c->out->user =
-        (struct trust_user){kept(c, k->user.id), kept(c, k->user.name), kept(c, k->user.site_role)};
+    c->out->user = (struct trust_user){kept(c, k->user.id), kept(c, k->user.name),
+                                       kept(c, k->user.site_role), k->user.role_granted};
     c->out->site = (struct trust_site){kept(c, k->site.id), kept(c, k->site.content_url)};
     c->out->known_since = k->read_at;
     take_app(c);

@@ -19,6 +19,7 @@ struct trust_user {
     const char *id; /* site_user */
     const char *name;
     const char *site_role;
+    bool role_granted; /* by a group, to be written as the user signs in */
 };
 
 struct trust_site {
