@@ -279,6 +279,16 @@ enum err group_update(struct tx *tx, const char *site_id, const char *id,
     return err ? err : group_license_changed(tx, site_id, &old, group_r);
 }
 
+/* Its memberships end with it; they are counted on both sides. */
+static enum err take_from_users(struct tx *tx, const struct group *group)
+{
+    struct stmt *stmt =
+        db_prepare(tx->db, "UPDATE site_user SET group_count = group_count - 1 WHERE id IN "
+                           "(SELECT m.site_user_id FROM group_member m WHERE m.group_id = ?1)");
+    stmt_text(stmt, 1, group->id);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
 static enum err take_out_of_sets(struct tx *tx, const struct group *group)
 {
     struct stmt *stmt =
@@ -298,6 +308,8 @@ enum err group_delete(struct tx *tx, const char *site_id, const char *id)
         err = group_refuse_all_users(tx, &group);
     if (!err)
         err = group_license_ends(tx, &group);
+    if (!err)
+        err = take_from_users(tx, &group);
     if (!err)
         err = take_out_of_sets(tx, &group);
     if (!err)
@@ -321,7 +333,8 @@ enum err group_forget_user(struct tx *tx, const char *site_id, const char *user_
     stmt_text(stmt, 1, user_id);
     if (stmt_step(stmt) != DB_DONE)
         return tx_broken(tx);
-    stmt = db_prepare(tx->db, "UPDATE site_user SET sign_in_role = NULL WHERE id = ?1");
+    stmt = db_prepare(tx->db,
+                      "UPDATE site_user SET sign_in_role = NULL, group_count = 0 WHERE id = ?1");
     stmt_text(stmt, 1, user_id);
     return stmt_step(stmt) == DB_DONE ? access_changed(tx, site_id) : tx_broken(tx);
 }

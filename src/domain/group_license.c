@@ -42,10 +42,13 @@ static enum site_role granted_by(const struct group *group, const char *mode)
     "AND g.grant_license_mode = 'onLogin' AND g.minimum_site_role <> 'Unlicensed' ORDER BY "
 #define ROLE(id, name, administers, publishes, given, older) "g.minimum_site_role <> '" name "', "
 
-/* Only a user whose best the group was can have less now. */
+/* Only a user whose best the group was can have less now, and not where another
+ * group grants as much: that is soon found where the user is in many. */
 static const char BEST_OF_ONE[] = BEST_OF_GROUPS
 #include "tbl/roles.def"
-    "g.id LIMIT 1) WHERE id = ?1 AND sign_in_role = ?2";
+    "g.id LIMIT 1) WHERE id = ?1 AND sign_in_role = ?2 AND NOT EXISTS (SELECT 1 FROM "
+    "group_member m JOIN site_group g ON g.id = m.group_id WHERE m.site_user_id = ?1 "
+    "AND g.grant_license_mode = 'onLogin' AND g.minimum_site_role = ?2)";
 
 static const char BEST_OF_MEMBERS[] = BEST_OF_GROUPS
 #include "tbl/roles.def"

@@ -68,6 +68,15 @@ static enum err count_users(struct tx *tx, const struct group *group, int64_t ch
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
 
+static enum err count_groups(struct tx *tx, const struct user *user, int64_t change)
+{
+    struct stmt *stmt =
+        db_prepare(tx->db, "UPDATE site_user SET group_count = group_count + ?2 WHERE id = ?1");
+    stmt_text(stmt, 1, user->id);
+    stmt_int(stmt, 2, change);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
 /* ---- adding */
 
 static enum err add(struct tx *tx, const struct group *group, const struct user *user)
@@ -78,13 +87,15 @@ static enum err add(struct tx *tx, const struct group *group, const struct user 
     stmt_text(stmt, 2, user->id);
     switch (stmt_step(stmt)) {
     case DB_DONE:
-        return group_license_joined(tx, group, user->id);
+        break;
     case DB_CONFLICT:
         return tx_refuse(tx, E409011, "User '%.100s' is already in the group '%.200s'.", user->name,
                          group->name);
     default:
         return tx_broken(tx);
     }
+    enum err err = count_groups(tx, user, 1);
+    return err ? err : group_license_joined(tx, group, user->id);
 }
 
 enum err group_add_users(struct tx *tx, const char *site_id, const char *group_id,
@@ -132,7 +143,8 @@ static enum err remove_user(struct tx *tx, const struct group *group, const stru
     if (stmt_changes(stmt) == 0)
         return tx_refuse(tx, E400032, "User '%.100s' is not in the group '%.200s'.", user->name,
                          group->name);
-    return group_license_left(tx, group, user->id);
+    enum err err = count_groups(tx, user, -1);
+    return err ? err : group_license_left(tx, group, user->id);
 }
 
 enum err group_remove_users(struct tx *tx, const char *site_id, const char *group_id,
@@ -183,10 +195,9 @@ enum err group_users(struct tx *tx, const char *site_id, const char *group_id,
     return got == DB_DONE ? E_OK : tx_broken(tx);
 }
 
-static int64_t count_groups_of(struct tx *tx, const char *user_id)
+static int64_t groups_counted(struct tx *tx, const char *user_id)
 {
-    struct stmt *stmt =
-        db_prepare(tx->db, "SELECT COUNT(*) FROM group_member WHERE site_user_id = ?1");
+    struct stmt *stmt = db_prepare(tx->db, "SELECT group_count FROM site_user WHERE id = ?1");
     stmt_text(stmt, 1, user_id);
     int64_t count = stmt_step(stmt) == DB_ROW ? stmt_get_int(stmt, 0) : -1;
     stmt_reset(stmt);
@@ -219,7 +230,7 @@ enum err user_groups(struct tx *tx, const struct actor *actor, const char *site_
     enum err err = user_get(tx, actor, site_id, user_id, &user);
     if (err)
         return err;
-    int64_t others = count_groups_of(tx, user.id),
+    int64_t others = groups_counted(tx, user.id),
             offset = (list->page_number - 1) * list->page_size;
     if (others < 0)
         return tx_broken(tx);

@@ -97,6 +97,10 @@ static void assert_counts(struct world *w)
                                         "(SELECT COUNT(*) FROM group_set_member m "
                                         "WHERE m.group_set_id = s.id)"),
                      0);
+    assert_int_equal(one_int(w->tx->db, "SELECT COUNT(*) FROM site_user u WHERE group_count <> "
+                                        "(SELECT COUNT(*) FROM group_member m "
+                                        "WHERE m.site_user_id = u.id)"),
+                     0);
     assert_int_equal(one_int(w->tx->db,
                              "SELECT COUNT(*) FROM site s WHERE group_count <> (SELECT COUNT(*) "
                              "FROM site_group g WHERE g.site_id = s.id) OR group_set_count <> "
