@@ -163,3 +163,25 @@ class Repository:
             " VALUES (?, ?, ?, ?, ?, 'ManagedByOwner', ?, ?, ?, ?)", rows)
         self.db.execute("UPDATE site SET project_count = project_count + ? WHERE id = ?",
                         [count, self.site])
+
+    def add_groups(self, count, members):
+        """Group 1 .. Group N, all with a minimum site role that is granted at sign-in;
+        `members`: how many of the first each user (by id) is in. Their ids."""
+        ids = [str(uuid.uuid4()) for _ in range(count)]
+        serials = self.serials("site_group", count)
+        sizes = [sum(held > place for held in members.values()) for place in range(count)]
+        self.db.executemany(
+            "INSERT INTO site_group (id, site_id, name, name_key, minimum_site_role,"
+            " grant_license_mode, user_count, created_at, updated_at, serial)"
+            " VALUES (?, ?, ?, ?, 'Explorer', 'onLogin', ?, ?, ?, ?)",
+            ((group, self.site, f"Group {serial}", f"group {serial}", size, self.now, self.now,
+              serial) for group, size, serial in zip(ids, sizes, serials)))
+        self.db.executemany("INSERT INTO group_member (group_id, site_user_id) VALUES (?, ?)",
+                            ((group, user) for user, held in members.items()
+                             for group in ids[:held]))
+        self.db.execute("UPDATE site SET group_count = group_count + ? WHERE id = ?",
+                        [count, self.site])
+        self.db.executemany("UPDATE site_user SET sign_in_role = 'Explorer',"
+                            " group_count = group_count + ? WHERE id = ?",
+                            ((held, user) for user, held in members.items()))
+        return ids

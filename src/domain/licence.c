@@ -56,15 +56,29 @@ static int64_t limit_of(struct tx *tx, const struct site *site, const char *name
     return -1;
 }
 
+/* `more`: users who are to come beside those counted. */
 static enum err check_tier(struct tx *tx, const struct site *site, const int64_t *counts,
-                           enum licence licence)
+                           enum licence licence, int64_t more)
 {
     for (size_t i = 0; i < sizeof TIERS / sizeof *TIERS; i++) {
         int64_t most = TIERS[i].licence == licence ? limit_of(tx, site, TIERS[i].capacity) : -1;
-        if (most >= 0 && licence_holders(counts, licence) >= most)
+        if (most >= 0 && licence_holders(counts, licence) + more > most)
             return tx_refuse(tx, E409014, "The site has no %s licence left: its capacity is %lld.",
                              TIERS[i].name, (long long)most);
     }
+    return E_OK;
+}
+
+static enum err check_quota(struct tx *tx, const struct site *site, const int64_t *counts,
+                            int64_t more)
+{
+    int64_t quota = limit_of(tx, site, "userQuota"), users = 0;
+    for (int role = 0; role < ROLE_UNKNOWN; role++)
+        if (role_licence((enum site_role)role) != LICENCE_NONE)
+            users += counts[role];
+    if (quota >= 0 && users + more > quota)
+        return tx_refuse(tx, E409014, "The site has no licence left: its userQuota is %lld.",
+                         (long long)quota);
     return E_OK;
 }
 
@@ -77,17 +91,17 @@ enum err licence_room(struct tx *tx, const struct site *site, enum site_role fro
         return E_OK;
     enum err err = licence_counts(tx, site->id, counts);
     if (!err)
-        err = check_tier(tx, site, counts, after);
-    if (err || before != LICENCE_NONE)
-        return err;
-    int64_t quota = limit_of(tx, site, "userQuota"), users = 0;
-    for (int role = 0; role < ROLE_UNKNOWN; role++)
-        if (role_licence((enum site_role)role) != LICENCE_NONE)
-            users += counts[role];
-    if (quota >= 0 && users >= quota)
-        return tx_refuse(tx, E409014, "The site has no licence left: its userQuota is %lld.",
-                         (long long)quota);
-    return E_OK;
+        err = check_tier(tx, site, counts, after, 1);
+    return err || before != LICENCE_NONE ? err : check_quota(tx, site, counts, 1);
+}
+
+enum err licence_fits(struct tx *tx, const struct site *site, enum site_role role)
+{
+    int64_t counts[ROLE_UNKNOWN];
+    enum err err = licence_counts(tx, site->id, counts);
+    if (!err)
+        err = check_tier(tx, site, counts, role_licence(role), 0);
+    return err ? err : check_quota(tx, site, counts, 0);
 }
 
 /* ---- counting */

@@ -26,6 +26,9 @@ int64_t licence_holders(const int64_t counts[ROLE_UNKNOWN], enum licence licence
  * up one of role `from` (ROLE_UNKNOWN: a new user). */
 enum err licence_room(struct tx *tx, const struct site *site, enum site_role from,
                       enum site_role to);
+/* E409014 where more users hold the licence of that role, or any licence, than the
+ * site has; asked after many were given it at once. */
+enum err licence_fits(struct tx *tx, const struct site *site, enum site_role role);
 /* Counts a user who came (from ROLE_UNKNOWN), went (to ROLE_UNKNOWN) or changed. */
 enum err licence_moved(struct tx *tx, const char *site_id, enum site_role from, enum site_role to);
 /* Counts the site's users anew, along an index: for acts that gave many of them

@@ -8,6 +8,7 @@
 #include "base/fold.h"
 #include "base/ident.h"
 #include "domain/actor.h"
+#include "domain/group_license.h"
 #include "domain/licence.h"
 #include "domain/site.h"
 #include "domain/user_priv.h"
@@ -29,6 +30,7 @@ void user_read(struct tx *tx, struct stmt *stmt, struct user *user)
         .locale = tx_text(tx, stmt, 9),
         .role = role_parse(stmt_get_text(stmt, 10)),
         .last_login_at = stmt_get_int(stmt, 11),
+        .sign_in_role = tx_text(tx, stmt, 12),
     };
 }
 
@@ -308,7 +310,7 @@ bool user_for_sign_in(struct tx *tx, const struct account *account, const char *
                       struct user *user_r)
 {
     if (place_of(tx, account->id, site_id, user_r))
-        return user_r->role != ROLE_UNLICENSED && user_r->role != ROLE_UNKNOWN;
+        return group_license_admits(user_r);
     return account->server_admin &&
            user_join(tx, account->id, site_id, ROLE_SERVER_ADMINISTRATOR, user_r) == E_OK;
 }
@@ -332,7 +334,7 @@ bool user_find_exact(struct tx *tx, const char *site_id, const char *name, struc
         *why_r = "the name differs in case from the user's";
         return false;
     }
-    if (user_r->role == ROLE_UNLICENSED || user_r->role == ROLE_UNKNOWN) {
+    if (!group_license_admits(user_r)) {
         *why_r = "the user is unlicensed";
         return false;
     }

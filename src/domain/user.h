@@ -33,6 +33,10 @@ struct user {
     const char *language, *locale;     /* NULL: the server's */
     enum site_role role;
     int64_t last_login_at; /* 0: never */
+    /* What the user's groups grant at sign-in (domain/group_license.h); NULL: nothing.
+     * role_granted, set by the look-ups for a sign-in: `role` is that, not yet written. */
+    const char *sign_in_role;
+    bool role_granted;
 };
 
 struct user_spec {

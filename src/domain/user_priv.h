@@ -14,7 +14,8 @@ struct stmt;
  * same everywhere. This server has no directory: all are of the domain "local". */
 #define USER_COLUMNS                                                                \
     "u.id, u.site_id, u.account_id, u.name, u.full_name, u.email, u.auth_setting, " \
-    "u.external_auth_user_id, u.language, u.locale, u.site_role, u.last_login_at"
+    "u.external_auth_user_id, u.language, u.locale, u.site_role, u.last_login_at, " \
+    "u.sign_in_role"
 #define USER_DOMAIN "local"
 void user_read(struct tx *tx, struct stmt *stmt, struct user *user);
 

@@ -4,6 +4,7 @@
 #include "base/ident.h"
 #include "domain/access.h"
 #include "domain/actor.h"
+#include "domain/group.h"
 #include "domain/licence.h"
 #include "domain/permission.h"
 #include "domain/site.h"
@@ -135,14 +136,11 @@ static enum err delete_row(struct tx *tx, const struct user *user)
     }
 }
 
-/* Personal access tokens and memberships go with the row. Its sessions end because a
+/* Personal access tokens go with the row. Its sessions end because a
  * session is as good as its user (rest/callers.c). */
 static enum err delete_place(struct tx *tx, const struct user *user)
 {
-    enum err err = user_run(tx,
-                            "UPDATE site_group SET user_count = user_count - 1 WHERE id IN "
-                            "(SELECT group_id FROM group_member WHERE site_user_id = ?1)",
-                            user->id, NULL);
+    enum err err = group_forget_user(tx, user->site_id, user->id);
     if (!err)
         err = permission_forget_grantee(tx, user->site_id, user->id);
     if (!err)
@@ -165,7 +163,8 @@ enum err user_remove(struct tx *tx, const struct actor *actor, const char *site_
                      const char *map_assets_to)
 {
     struct user user;
-    if (!db_lock(tx->db, "account"))
+    /* The site's lock is that of acts on its groups, whose members are counted. */
+    if (!db_lock(tx->db, "account") || !db_lock(tx->db, site_id))
         return tx_broken(tx);
     enum err err = check_removal(tx, actor, site_id, id, &user);
     if (!err)
