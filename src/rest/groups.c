@@ -170,8 +170,8 @@ static enum err user_groups_call(struct call *call)
     int64_t total;
     enum err err = call_list(call, NULL, 0, &list);
     if (!err)
-        err = user_groups(&call->tx, call->actor, call->session->site_id,
-                          call_param(call, "user-id"), &list, &groups, &count, &total);
+        err = group_list_of_user(&call->tx, call->actor, call->session->site_id,
+                                 call_param(call, "user-id"), &list, &groups, &count, &total);
     if (err)
         return err;
     call_pagination(call, &list, total);
