@@ -16,6 +16,7 @@ from process import Server, free_port
 PASSWORD = "Bench-password-1"
 API = "/api/3.24"
 JSON = [("Content-Type", "application/json"), ("Accept", "application/json")]
+ROLES = ["Explorer", "Viewer", "Creator", "ExplorerCanPublish"]
 SCOPES = ["tableau:users:read", "tableau:content:read"]
 
 
@@ -120,22 +121,35 @@ class Repository:
         return range(last + 1, last + 1 + count)
 
     def add_users(self, count):
-        """user-1 .. user-N, Explorers; returns their names and ids on the site."""
+        """user-1 .. user-N, in turn of four roles, each with a full name and a last sign-in;
+        returns their names and ids on the site."""
         names, ids = [f"user-{i}" for i in range(1, count + 1)], []
-        for name, serial in zip(names, self.serials("site_user", count)):
-            account, user = str(uuid.uuid4()), str(uuid.uuid4())
+        for i, (name, serial) in enumerate(zip(names, self.serials("site_user", count))):
+            account, user, role = str(uuid.uuid4()), str(uuid.uuid4()), ROLES[i % len(ROLES)]
+            # Spread over the order of the names, as full names are.
+            full_name = f"{i * 7919 % count:07} Person"
             ids.append(user)
             self.db.execute(
-                "INSERT INTO account (id, name, name_key, created_at, updated_at)"
-                " VALUES (?, ?, ?, ?, ?)", [account, name, name, self.now, self.now])
+                "INSERT INTO account (id, name, name_key, full_name, created_at, updated_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                [account, name, name, full_name, self.now, self.now])
             self.db.execute(
                 "INSERT INTO site_user (id, site_id, account_id, name, name_key, site_role,"
-                " auth_setting, created_at, updated_at, serial)"
-                " VALUES (?, ?, ?, ?, ?, 'Explorer', 'ServerDefault', ?, ?, ?)",
-                [user, self.site, account, name, name, self.now, self.now, serial])
+                " full_name, auth_setting, last_login_at, created_at, updated_at, serial)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 'ServerDefault', ?, ?, ?, ?)",
+                [user, self.site, account, name, name, role, full_name,
+                 self.now - i * 1000, self.now, self.now, serial])
         self.db.execute("UPDATE site SET user_count = user_count + ? WHERE id = ?",
                         [count, self.site])
+        self.count_roles()
         return names, ids
+
+    def count_roles(self):
+        """What the server counts with every user it adds."""
+        self.db.execute("DELETE FROM site_role_count")
+        self.db.execute("INSERT INTO site_role_count (site_id, site_role, user_count)"
+                        " SELECT site_id, site_role, COUNT(*) FROM site_user"
+                        " GROUP BY site_id, site_role")
 
     def add_projects(self, count):
         rows = ((str(uuid.uuid4()), self.site, f"Project {serial}", f"project {serial}",

@@ -12,6 +12,7 @@
 #include "base/ident.h"
 #include "domain/actor.h"
 #include "domain/group.h"
+#include "domain/licence.h"
 #include "domain/project.h"
 #include "domain/user.h"
 #include "store/tx.h"
@@ -340,19 +341,13 @@ enum err site_list(struct tx *tx, const struct actor *actor, const struct list_r
 
 enum err site_usage(struct tx *tx, const char *site_id, struct site_usage *usage_r)
 {
-    struct stmt *stmt = db_prepare(
-        tx->db, "SELECT COUNT(*), "
-                "SUM(CASE WHEN site_role IN ('ServerAdministrator', 'SiteAdministratorCreator', "
-                "'Creator') THEN 1 ELSE 0 END), "
-                "SUM(CASE WHEN site_role IN ('SiteAdministratorExplorer', 'ExplorerCanPublish', "
-                "'Explorer') THEN 1 ELSE 0 END), "
-                "SUM(CASE WHEN site_role = 'Viewer' THEN 1 ELSE 0 END) "
-                "FROM site_user WHERE site_id = ?1 AND site_role <> 'Unlicensed'");
-    stmt_text(stmt, 1, site_id);
-    if (stmt_step(stmt) != DB_ROW)
-        return tx_broken(tx);
-    *usage_r = (struct site_usage){stmt_get_int(stmt, 0), stmt_get_int(stmt, 1),
-                                   stmt_get_int(stmt, 2), stmt_get_int(stmt, 3)};
-    stmt_reset(stmt);
+    int64_t counts[ROLE_UNKNOWN];
+    enum err err = licence_counts(tx, site_id, counts);
+    if (err)
+        return err;
+    *usage_r = (struct site_usage){.creators = licence_holders(counts, LICENCE_CREATOR),
+                                   .explorers = licence_holders(counts, LICENCE_EXPLORER),
+                                   .viewers = licence_holders(counts, LICENCE_VIEWER)};
+    usage_r->users = usage_r->creators + usage_r->explorers + usage_r->viewers;
     return E_OK;
 }
