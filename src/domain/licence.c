@@ -125,3 +125,17 @@ enum err licence_moved(struct tx *tx, const char *site_id, enum site_role from, 
               count_user(tx, site_id, (from == ROLE_UNKNOWN) - (to == ROLE_UNKNOWN));
     return ok ? E_OK : tx_broken(tx);
 }
+
+enum err licence_add(struct tx *tx, const struct site *site, enum site_role role, int64_t users)
+{
+    if (users <= 0)
+        return E_OK;
+    /* There is room for all where there is for one more behind the others. */
+    if (!count_role(tx, site->id, role, users - 1))
+        return tx_broken(tx);
+    enum err err = licence_room(tx, site, ROLE_UNKNOWN, role);
+    if (err)
+        return err;
+    bool ok = count_role(tx, site->id, role, 1) && count_user(tx, site->id, users);
+    return ok ? E_OK : tx_broken(tx);
+}

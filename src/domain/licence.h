@@ -28,5 +28,7 @@ enum err licence_room(struct tx *tx, const struct site *site, enum site_role fro
                       enum site_role to);
 /* Counts a user who came (from ROLE_UNKNOWN), went (to ROLE_UNKNOWN) or changed. */
 enum err licence_moved(struct tx *tx, const char *site_id, enum site_role from, enum site_role to);
+/* Counts many who came at once; E409014 where there is not room for all of them. */
+enum err licence_add(struct tx *tx, const struct site *site, enum site_role role, int64_t users);
 
 #endif
