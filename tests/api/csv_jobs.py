@@ -52,7 +52,7 @@ def send_delete(client, data, **options):
                 [("tableau_user_delete", "users.csv", "file", data)], **options)
 
 
-def wait(client, job_id, seconds=60):
+def wait(client, job_id, seconds=180):
     """As TSC's wait_for_job: until completedAt is there."""
     limit = time.monotonic() + seconds
     while True:
