@@ -25,8 +25,7 @@ bool csv_open(struct csv *csv, char *bytes, size_t len, char why[CSV_WHY_ROOM])
         return false;
     }
     size_t mark = len >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    *csv = (struct csv){
-        .at = bytes + mark, .end = bytes + len, .next_row = 1, .next_line = 1};
+    *csv = (struct csv){.at = bytes + mark, .end = bytes + len, .next_row = 1, .next_line = 1};
     bytes[len] = '\0';
     return true;
 }

@@ -59,7 +59,7 @@ bool job_note_next(struct arena *arena, const char **at, struct job_note *note_r
 
 /* ---- reading */
 
-#define JOB_COLUMNS                                                                            \
+#define JOB_COLUMNS                                                                             \
     "j.id, j.user_id, j.kind, j.status, j.title, j.subtitle, j.notes, j.priority, j.progress, " \
     "j.finish_code, j.created_at, j.started_at, j.completed_at, j.updated_at, j.attempts"
 
@@ -95,11 +95,11 @@ static const char *notes_of(struct tx *tx, const struct job *job, const char *no
         return notes;
     struct buf buf;
     buf_init(&buf, tx->arena, 0);
-    job_note_add(&buf, &(struct job_note){
-                           "CountOfUsersProcessed", "0",
-                           arena_printf(tx->arena,
-                                        "The job was begun %lld times and never came to its end.",
-                                        (long long)attempts)});
+    job_note_add(
+        &buf, &(struct job_note){
+                  "CountOfUsersProcessed", "0",
+                  arena_printf(tx->arena, "The job was begun %lld times and never came to its end.",
+                               (long long)attempts)});
     return buf.bytes;
 }
 
@@ -135,9 +135,9 @@ enum err job_get(struct tx *tx, const struct actor *actor, const char *id, struc
     if (!luid_valid(id))
         return unknown_job(tx, id);
     luid_normalize(id, key);
-    struct stmt *stmt = db_prepare(
-        tx->db, "SELECT " JOB_COLUMNS " FROM job j WHERE j.id = ?1 AND j.site_id = ?2 AND "
-                "(?3 = 1 OR j.user_id = ?4)");
+    struct stmt *stmt = db_prepare(tx->db, "SELECT " JOB_COLUMNS
+                                           " FROM job j WHERE j.id = ?1 AND j.site_id = ?2 AND "
+                                           "(?3 = 1 OR j.user_id = ?4)");
     stmt_text(stmt, 1, key);
     stmt_text(stmt, 2, actor->site_id);
     stmt_int(stmt, 3, actor_is_site_admin(actor));

@@ -30,7 +30,7 @@ struct job {
     const char *type;  /* of Query Job; NULL: none */
     const char *notes; /* read with job_note_next */
     int64_t priority, progress;
-    int64_t finish_code; /* -1: not ended */
+    int64_t finish_code;                                      /* -1: not ended */
     int64_t created_at, started_at, completed_at, updated_at; /* 0: not yet */
 };
 

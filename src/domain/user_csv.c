@@ -45,25 +45,30 @@ const char *user_report_notes(struct user_report *report, size_t rows)
     struct buf all;
     const char *text = "Nothing was changed.";
     if (report->wrong)
-        text = arena_printf(report->arena, "Nothing was changed: %zu error%s in %zu row%s.",
-                            report->wrong, report->wrong == 1 ? "" : "s", rows,
-                            rows == 1 ? "" : "s");
+        text =
+            arena_printf(report->arena, "Nothing was changed: %zu error%s in %zu row%s.",
+                         report->wrong, report->wrong == 1 ? "" : "s", rows, rows == 1 ? "" : "s");
     buf_init(&all, report->arena, 0);
-    job_note_add(&all,
-                 &(struct job_note){SKIPPED, arena_printf(report->arena, "%zu", rows), text});
+    job_note_add(&all, &(struct job_note){SKIPPED, arena_printf(report->arena, "%zu", rows), text});
     buf_add(&all, report->notes.bytes ? report->notes.bytes : "", report->notes.len);
     if (report->wrong > REPORT_ROWS_MOST)
-        job_note_add(&all, &(struct job_note){
-                               SKIPPED, NULL,
-                               arena_printf(report->arena, "%zu more errors.",
-                                            report->wrong - REPORT_ROWS_MOST)});
+        job_note_add(&all, &(struct job_note){SKIPPED, NULL,
+                                              arena_printf(report->arena, "%zu more errors.",
+                                                           report->wrong - REPORT_ROWS_MOST)});
     return all.bytes;
 }
 
 /* ---- the words of columns */
 
-enum { COLUMN_NAME, COLUMN_PASSWORD, COLUMN_FULL_NAME, COLUMN_LEVEL, COLUMN_ADMIN,
-       COLUMN_PUBLISHES, COLUMN_EMAIL };
+enum {
+    COLUMN_NAME,
+    COLUMN_PASSWORD,
+    COLUMN_FULL_NAME,
+    COLUMN_LEVEL,
+    COLUMN_ADMIN,
+    COLUMN_PUBLISHES,
+    COLUMN_EMAIL
+};
 
 enum admin_level { ADMIN_NONE, ADMIN_SITE, ADMIN_SYSTEM, ADMIN_WRONG };
 enum publishing { PUBLISHES_UNSAID, PUBLISHES_NO, PUBLISHES_YES, PUBLISHES_WRONG };
@@ -141,8 +146,9 @@ struct reading {
     struct map *seen; /* name_key to the row it was in */
 };
 
-#define wrong(r, ...)                                                                       \
-    ((r)->user->wrong = true, user_report_add((r)->report, (r)->user->row, (r)->user->line, __VA_ARGS__))
+#define wrong(r, ...)         \
+    ((r)->user->wrong = true, \
+     user_report_add((r)->report, (r)->user->row, (r)->user->line, __VA_ARGS__))
 
 static char *trimmed(char *text)
 {
@@ -233,8 +239,9 @@ static void check_role(struct reading *r, enum site_role level, enum admin_level
     enum site_role role = is_admin ? admin_role(admin, level) : user_role(level, publishing);
     r->user->role = role;
     if (role == ROLE_GUEST)
-        wrong(r, "license level: expected Creator or Explorer for a site administrator, found "
-                 "'%s'.",
+        wrong(r,
+              "license level: expected Creator or Explorer for a site administrator, found "
+              "'%s'.",
               role_name(level));
     else if (role_may_publish(role) && publishing == PUBLISHES_NO)
         wrong(r, "publishing capability: expected yes for the site role %s, found no.",
@@ -294,8 +301,7 @@ static size_t room_for(const char *bytes, size_t len)
     return lines;
 }
 
-static void read_rows(struct csv *csv, bool names_only, struct csv_users *users,
-                      struct reading *r)
+static void read_rows(struct csv *csv, bool names_only, struct csv_users *users, struct reading *r)
 {
     struct csv_row row;
     char why[CSV_WHY_ROOM];

@@ -20,11 +20,11 @@ enum { USER_CSV_COLUMNS = 7, USER_CSV_ROWS_MOST = 500000, REPORT_ROWS_MOST = 100
 
 struct csv_user {
     size_t row, line;
-    const char *name, *name_key;                       /* without its domain */
-    const char *password, *full_name, *email;          /* NULL: not given */
-    const char *auth_setting, *password_hash;          /* set by others; NULL: none */
-    enum site_role role;                               /* ROLE_UNKNOWN: not given */
-    bool wrong;                                        /* reported */
+    const char *name, *name_key;              /* without its domain */
+    const char *password, *full_name, *email; /* NULL: not given */
+    const char *auth_setting, *password_hash; /* set by others; NULL: none */
+    enum site_role role;                      /* ROLE_UNKNOWN: not given */
+    bool wrong;                               /* reported */
 };
 
 /* Rows that are wrong. The first REPORT_ROWS_MOST become notes of the job, all are

@@ -43,8 +43,7 @@ static enum err check_auth(struct tx *tx, const struct user_auth *auth)
 }
 
 enum err user_import_payload(struct tx *tx, const struct user_auth *auths, size_t auth_count,
-                             const char *csv, size_t csv_len, const char **payload_r,
-                             size_t *len_r)
+                             const char *csv, size_t csv_len, const char **payload_r, size_t *len_r)
 {
     struct buf buf;
     size_t most = csv_len + 2;
@@ -57,8 +56,7 @@ enum err user_import_payload(struct tx *tx, const struct user_auth *auths, size_
     buf_init(&buf, tx->arena, most);
     for (size_t i = 0; i < auth_count; i++)
         if (auths[i].auth_setting)
-            buf_addf(&buf, "%s\t%s\n", auths[i].auth_setting,
-                     auths[i].name ? auths[i].name : "");
+            buf_addf(&buf, "%s\t%s\n", auths[i].auth_setting, auths[i].name ? auths[i].name : "");
     buf_addc(&buf, '\n');
     buf_add(&buf, csv, csv_len);
     *payload_r = buf.bytes;
@@ -239,8 +237,7 @@ static bool check_change(struct applying *a, struct plan *plan)
 {
     if (plan->todo != TODO_CHANGE)
         return true;
-    enum err err =
-        user_check_change(a->tx, &a->actor, a->site.id, plan->user_id, &plan->change);
+    enum err err = user_check_change(a->tx, &a->actor, a->site.id, plan->user_id, &plan->change);
     if (err == E500000)
         return false;
     if (err)
@@ -440,10 +437,10 @@ static enum err count_added(struct applying *a)
         enum err err = licence_add(a->tx, &a->site, (enum site_role)role, a->added_by_role[role]);
         if (err == E409014)
             job_note_add(&a->report->notes,
-                         &(struct job_note){"CountOfUsersWithInsufficientLicenses",
-                                            arena_printf(a->tx->arena, "%lld",
-                                                         (long long)a->added_by_role[role]),
-                                            a->tx->fault.detail});
+                         &(struct job_note){
+                             "CountOfUsersWithInsufficientLicenses",
+                             arena_printf(a->tx->arena, "%lld", (long long)a->added_by_role[role]),
+                             a->tx->fault.detail});
         if (err)
             return err;
     }

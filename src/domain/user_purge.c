@@ -55,8 +55,8 @@ static enum err skip(struct purging *p, const struct csv_user *row, const char *
     if (p->told++ < REPORT_ROWS_MOST)
         job_note_add(&p->notes,
                      &(struct job_note){"CountOfUsersSkipped", NULL,
-                                        arena_printf(p->tx->arena, "Row %zu: '%.60s': %s",
-                                                     row->row, row->name, why)});
+                                        arena_printf(p->tx->arena, "Row %zu: '%.60s': %s", row->row,
+                                                     row->name, why)});
     return E_OK;
 }
 
@@ -95,17 +95,17 @@ static const char *counts_of(struct purging *p, size_t rows)
     struct buf all;
     struct arena *arena = p->tx->arena;
     buf_init(&all, arena, 0);
-    job_note_add(&all,
-                 &(struct job_note){"CountOfUsersProcessed", arena_printf(arena, "%zu", rows),
-                                    arena_printf(arena, "Rows of the file; %zu users were removed "
-                                                        "from the site.",
-                                                 p->removed)});
+    job_note_add(&all, &(struct job_note){"CountOfUsersProcessed", arena_printf(arena, "%zu", rows),
+                                          arena_printf(arena,
+                                                       "Rows of the file; %zu users were removed "
+                                                       "from the site.",
+                                                       p->removed)});
     job_note_add(&all, &(struct job_note){"CountOfUsersUnlicensed",
                                           arena_printf(arena, "%zu", p->unlicensed),
                                           "Users who own content and were unlicensed instead."});
-    job_note_add(&all, &(struct job_note){"CountOfUsersSkipped",
-                                          arena_printf(arena, "%zu", p->skipped),
-                                          "Rows that changed nothing."});
+    job_note_add(&all,
+                 &(struct job_note){"CountOfUsersSkipped", arena_printf(arena, "%zu", p->skipped),
+                                    "Rows that changed nothing."});
     buf_add(&all, p->notes.bytes ? p->notes.bytes : "", p->notes.len);
     return all.bytes;
 }
@@ -140,7 +140,6 @@ static enum job_verdict purge_apply(struct job_run *run, struct tx *tx)
 
 void user_delete_runner(struct job_runner *runner_r)
 {
-    *runner_r = (struct job_runner){.kind = job_kind_name(JOB_USER_DELETE),
-                                    .prepare = purge_prepare,
-                                    .apply = purge_apply};
+    *runner_r = (struct job_runner){
+        .kind = job_kind_name(JOB_USER_DELETE), .prepare = purge_prepare, .apply = purge_apply};
 }

@@ -220,8 +220,8 @@ static void log_run(struct jobs *jobs, const struct run *run, enum log_level lev
 static void give_back(struct jobs *jobs, struct run *run)
 {
     bool stopping = is_stopping(jobs);
-    struct act act = {.run = run, .number = !stopping, .write = write_give_back,
-                      .arena = run->pub.arena};
+    struct act act = {
+        .run = run, .number = !stopping, .write = write_give_back, .arena = run->pub.arena};
     if (!stopping && run->claim.attempt >= QUEUE_ATTEMPTS_MOST)
         act.write = write_failed;
     log_run(jobs, run, stopping ? LOG_INFO : LOG_WARN, "job given back");
@@ -312,8 +312,8 @@ static void *work_loop(void *of)
 
 static bool write_renewal(struct act *act, struct tx *tx)
 {
-    act->held = queue_renew(tx, &act->run->claim, tx->now + act->jobs->config.lease_ms,
-                            (int)act->number);
+    act->held =
+        queue_renew(tx, &act->run->claim, tx->now + act->jobs->config.lease_ms, (int)act->number);
     return act->held == HELD;
 }
 
@@ -357,7 +357,8 @@ static void tell_lost(struct jobs *jobs, struct worker *worker, const struct cla
 {
     pthread_mutex_lock(&jobs->lock);
     struct run *run = &worker->run;
-    if (run->active && run->claim.attempt == claim->attempt && strcmp(run->claim.id, claim->id) == 0)
+    if (run->active && run->claim.attempt == claim->attempt &&
+        strcmp(run->claim.id, claim->id) == 0)
         atomic_store(&run->stopped, true);
     pthread_mutex_unlock(&jobs->lock);
 }
@@ -369,8 +370,11 @@ static bool watch(struct jobs *jobs, struct db *db, struct worker *worker)
     struct arena *arena = arena_new(1024);
     struct run copy = {0};
     bool due = false, active = copy_claim(jobs, worker, arena, &copy, &due);
-    struct act act = {.run = &copy, .number = copy.progress_told, .write = write_renewal,
-                      .arena = arena, .held = HELD};
+    struct act act = {.run = &copy,
+                      .number = copy.progress_told,
+                      .write = write_renewal,
+                      .arena = arena,
+                      .held = HELD};
     if (active && due)
         act_on_writer(jobs, &act, true);
     else if (active)

@@ -30,9 +30,9 @@ struct job_payload *jobs_pack(const struct jobs *jobs, struct arena *arena, cons
     struct arena *scratch = arena_new(0);
     for (size_t i = 0; i < payload->count; i++) {
         size_t at = i * JOB_PIECE, size = len - at < JOB_PIECE ? len - at : JOB_PIECE;
-        char *sealed = sealer->seal(sealer->context, scratch,
-                                    piece_id(scratch, payload->id, (int64_t)i),
-                                    (const char *)bytes + at, size);
+        char *sealed =
+            sealer->seal(sealer->context, scratch, piece_id(scratch, payload->id, (int64_t)i),
+                         (const char *)bytes + at, size);
         payload->pieces[i] = arena_strdup(arena, sealed);
         arena_reset(scratch);
         if (!payload->pieces[i])
@@ -165,9 +165,9 @@ void payload_wipe(char **payload, size_t len)
 /* One piece after the other, by its key: rows are changed while none is read. */
 static struct stmt *next_piece(struct tx *tx, const char *job_id, int64_t piece)
 {
-    struct stmt *stmt = db_prepare(
-        tx->db, "SELECT job_id, piece, sealed FROM job_payload WHERE job_id > ?1 OR "
-                "(job_id = ?1 AND piece > ?2) ORDER BY job_id, piece LIMIT 1");
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT job_id, piece, sealed FROM job_payload WHERE job_id > ?1 OR "
+                           "(job_id = ?1 AND piece > ?2) ORDER BY job_id, piece LIMIT 1");
     stmt_text(stmt, 1, job_id);
     stmt_int(stmt, 2, piece);
     return stmt;
@@ -175,8 +175,8 @@ static struct stmt *next_piece(struct tx *tx, const char *job_id, int64_t piece)
 
 static bool put_piece(struct tx *tx, const char *job_id, int64_t piece, const char *sealed)
 {
-    struct stmt *stmt = db_prepare(
-        tx->db, "UPDATE job_payload SET sealed = ?3 WHERE job_id = ?1 AND piece = ?2");
+    struct stmt *stmt =
+        db_prepare(tx->db, "UPDATE job_payload SET sealed = ?3 WHERE job_id = ?1 AND piece = ?2");
     stmt_text(stmt, 1, job_id);
     stmt_int(stmt, 2, piece);
     stmt_text(stmt, 3, sealed);

@@ -90,8 +90,12 @@ enum held queue_claim(struct tx *tx, const char *node, int64_t lease_until,
     bind_kinds(stmt, kinds, count, 4);
     enum db_result got = stmt_step(stmt);
     if (got == DB_ROW)
-        *claim_r = (struct claim){tx_text(tx, stmt, 0), tx_text(tx, stmt, 1), tx_text(tx, stmt, 2),
-                                  tx_text(tx, stmt, 3), node, stmt_get_int(stmt, 4)};
+        *claim_r = (struct claim){tx_text(tx, stmt, 0),
+                                  tx_text(tx, stmt, 1),
+                                  tx_text(tx, stmt, 2),
+                                  tx_text(tx, stmt, 3),
+                                  node,
+                                  stmt_get_int(stmt, 4)};
     stmt_reset(stmt);
     return got == DB_ROW ? HELD : got == DB_DONE ? NOT_HELD : HELD_UNKNOWN;
 }

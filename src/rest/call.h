@@ -49,10 +49,10 @@ struct call {
     enum err (*next)(struct call *call); /* set by call_next */
     enum lane next_lane;
     void (*committed)(struct call *call); /* set by a step that writes: after its commit */
-    void *state;        /* a handler's own, from step to step */
-    enum err err;       /* how it ended */
-    struct event event; /* about this call, for the record */
-    bool record_it;     /* a sign-in or sign-out: recorded also when it went well */
+    void *state;                          /* a handler's own, from step to step */
+    enum err err;                         /* how it ended */
+    struct event event;                   /* about this call, for the record */
+    bool record_it; /* a sign-in or sign-out: recorded also when it went well */
     bool recorded;
     const char *answer; /* a body made by the handler itself, instead of out */
     const char *answer_type;

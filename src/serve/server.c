@@ -271,7 +271,7 @@ void server_free(struct server **server)
     http_server_stop(&s->http);
     if (s->jobs)
         jobs_stop(s->jobs); /* gives back what runs */
-    lanes_free(&s->lanes); /* runs what waits, the record included */
+    lanes_free(&s->lanes);  /* runs what waits, the record included */
     rest_free(&s->rest);
     jobs_free(&s->jobs);
     recorder_free(&s->recorder);

@@ -306,8 +306,7 @@ char *seal_bytes(const struct keyring *keyring, struct arena *arena, const char 
     const struct key *key = &keys_of(keyring)->keys[0];
     unsigned char *box = arena_alloc(arena, NONCE + len + TAG);
     random_bytes(box, NONCE);
-    if (!gcm(true, key, box, id, bytes, len, box + NONCE,
-             box + NONCE + len))
+    if (!gcm(true, key, box, id, bytes, len, box + NONCE, box + NONCE + len))
         return NULL;
     char *out = arena_alloc(arena, PRINT + 1 + BASE64_ROOM(NONCE + len + TAG));
     memcpy(out, key->print, PRINT);

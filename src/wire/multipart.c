@@ -100,8 +100,9 @@ static enum err read_boundary(struct reader *r, const char *content_type)
 {
     bool ok = true;
     if (!content_type || strncasecmp(content_type, "multipart/", 10) != 0)
-        return refuse(r, "The body must be of the type multipart/mixed, but the Content-Type is "
-                         "'%.40s'.",
+        return refuse(r,
+                      "The body must be of the type multipart/mixed, but the Content-Type is "
+                      "'%.40s'.",
                       content_type ? content_type : "");
     const char *boundary = parameter(r->arena, content_type, "boundary", &ok);
     if (!ok || !boundary_valid(boundary))
@@ -118,8 +119,7 @@ static enum err read_boundary(struct reader *r, const char *content_type)
  * The place behind it, NULL where this is no delimiter. */
 static const char *after_delimiter(const struct reader *r, const char *p, bool *closes_r)
 {
-    if ((size_t)(r->end - p) < r->delimiter_len ||
-        memcmp(p, r->delimiter, r->delimiter_len) != 0)
+    if ((size_t)(r->end - p) < r->delimiter_len || memcmp(p, r->delimiter, r->delimiter_len) != 0)
         return NULL;
     p += r->delimiter_len;
     *closes_r = r->end - p >= 2 && p[0] == '-' && p[1] == '-';
@@ -197,8 +197,9 @@ static enum err take_line(struct reader *r, struct part *part, const char *line)
     value = value_of(line, "Content-Transfer-Encoding");
     if (value && strcasecmp(value, "binary") != 0 && strcasecmp(value, "8bit") != 0 &&
         strcasecmp(value, "7bit") != 0)
-        return refuse(r, "Part %zu has the Content-Transfer-Encoding '%.20s'; only binary, 8bit "
-                         "and 7bit are read.",
+        return refuse(r,
+                      "Part %zu has the Content-Transfer-Encoding '%.20s'; only binary, 8bit "
+                      "and 7bit are read.",
                       r->count + 1, value);
     return E_OK;
 }
@@ -301,8 +302,12 @@ enum err multipart_read(struct arena *arena, const char *content_type, const cha
 {
     if (!bytes)
         bytes = "";
-    struct reader r = {.arena = arena, .fault = fault, .limits = limits, .begin = bytes,
-                       .at = bytes, .end = bytes + len};
+    struct reader r = {.arena = arena,
+                       .fault = fault,
+                       .limits = limits,
+                       .begin = bytes,
+                       .at = bytes,
+                       .end = bytes + len};
     enum err err = read_boundary(&r, content_type);
     if (!err)
         err = read_parts(&r);
