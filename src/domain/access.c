@@ -81,38 +81,42 @@ static const struct grants *rules_at(const struct chain *chain, int level)
     return &chain->levels[level < chain->controlling ? chain->controlling : level].grants;
 }
 
-static bool leads_from(const struct chain *chain, const struct actor *actor, int from)
+static bool leads_from(const struct chain *chain, int from)
 {
-    for (int i = from; i < chain->count; i++) {
-        struct standing standing = {.role = actor->role, .owns = chain->levels[i].owns};
-        if (capability_decide(TYPE_PROJECT, &standing, rules_at(chain, i)) &
-            CAP_BIT(CAP_PROJECT_LEADER))
+    for (int i = from; i < chain->count; i++)
+        if (capability_leads(&(struct standing){.owns = chain->levels[i].owns}, rules_at(chain, i)))
             return true;
-    }
     return false;
+}
+
+static void name_locks(const struct chain *chain, struct project_access *access)
+{
+    const struct level *self = &chain->levels[0];
+    if (chain->controlling > 0)
+        access->controlling_id = chain->levels[chain->controlling].id;
+    access->content_rules_id = access->controlling_id ? access->controlling_id
+                               : self->locks_content  ? self->id
+                                                      : NULL;
 }
 
 enum err access_project(struct tx *tx, const struct actor *actor, const char *project_id,
                         struct project_access *access_r)
 {
     struct chain *chain = arena_alloc(tx->arena, sizeof *chain);
+    cap_set leader = CAP_BIT(CAP_PROJECT_LEADER);
     *access_r = (struct project_access){0};
     enum err err = read_chain(tx, actor, project_id, chain);
     if (err || chain->count == 0)
         return err;
-    const struct level *self = &chain->levels[0];
-    bool admin = actor_is_site_admin(actor);
-    access_r->leads_above = admin || leads_from(chain, actor, 1);
     struct standing standing = {
-        .role = actor->role, .owns = self->owns, .leads = access_r->leads_above};
+        .role = actor->role, .owns = chain->levels[0].owns, .leads = leads_from(chain, 1)};
+    access_r->owns = standing.owns;
     access_r->capabilities = capability_decide(TYPE_PROJECT, &standing, rules_at(chain, 0));
-    access_r->leads = (access_r->capabilities & CAP_BIT(CAP_PROJECT_LEADER)) != 0;
-    access_r->owns = self->owns;
-    if (chain->controlling > 0)
-        access_r->controlling_id = access_r->content_rules_id =
-            chain->levels[chain->controlling].id;
-    else if (self->locks_content)
-        access_r->content_rules_id = self->id;
+    access_r->leads = (access_r->capabilities & leader) != 0;
+    access_r->leads_above =
+        actor_is_site_admin(actor) ||
+        (standing.leads && capability_ceiling(TYPE_PROJECT, actor->role) & leader);
+    name_locks(chain, access_r);
     return E_OK;
 }
 

@@ -8,14 +8,16 @@
 #include "domain/role.h"
 
 struct tx;
+struct visible_cache;
 
 struct actor {
     const char *user_id;    /* the user on the site */
     const char *account_id; /* the person on the server */
     const char *name, *full_name;
     const char *site_id, *site_content_url, *site_name;
-    bool site_active;    /* a suspended site admits server administrators alone */
-    enum site_role role; /* ServerAdministrator for those, whatever the site says */
+    bool site_active;              /* a suspended site admits server administrators alone */
+    enum site_role role;           /* ServerAdministrator for those, whatever the site says */
+    struct visible_cache *visible; /* what was decided before (domain/visible.h); NULL: nothing */
 };
 
 static inline bool actor_is_server_admin(const struct actor *actor)

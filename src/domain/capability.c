@@ -117,14 +117,25 @@ cap_set capability_ceiling(enum content_type type, enum site_role role)
     return set;
 }
 
+/* Deny over Allow, the user over groups, nothing set is no. */
+static cap_set held_by_rules(const struct grants *grants)
+{
+    return (grants->user_allow & ~grants->user_deny) |
+           (grants->group_allow & ~grants->group_deny & ~grants->user_deny);
+}
+
+bool capability_leads(const struct standing *standing, const struct grants *grants)
+{
+    return standing->owns || standing->leads ||
+           (held_by_rules(grants) & CAP_BIT(CAP_PROJECT_LEADER)) != 0;
+}
+
 cap_set capability_decide(enum content_type type, const struct standing *standing,
                           const struct grants *grants)
 {
+    cap_set all = content_type_capabilities(type);
     if (role_administers(standing->role) != ADMINISTERS_NOTHING)
-        return content_type_capabilities(type);
-    cap_set held = (grants->user_allow & ~grants->user_deny) |
-                   (grants->group_allow & ~grants->group_deny & ~grants->user_deny);
-    if (standing->owns || standing->leads || held & CAP_BIT(CAP_PROJECT_LEADER))
-        held = content_type_capabilities(type);
+        return all;
+    cap_set held = capability_leads(standing, grants) ? all : held_by_rules(grants);
     return held & capability_ceiling(type, standing->role);
 }

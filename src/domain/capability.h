@@ -66,6 +66,10 @@ struct standing {
     bool leads; /* leads the project that holds the item, or one above it */
 };
 
+/* True where the user leads the item: owns it, leads above it, or holds ProjectLeader
+ * by the rules; what the site role makes of it is capability_decide's. */
+bool capability_leads(const struct standing *standing, const struct grants *grants);
+
 /* What the user may do: administrators everything; the owner, and a leader of a
  * project around it, everything that the site role may hold; others what the rules
  * give: Deny over Allow, the user over groups, nothing set is no. */

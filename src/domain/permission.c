@@ -188,6 +188,31 @@ enum err permission_copy(struct tx *tx, const char *site_id, const char *from, c
     return stmt_step(stmt) == DB_DONE ? access_changed(tx, site_id) : tx_broken(tx);
 }
 
+/* The project ?1 and all below it, at level 0 and deeper. */
+#define BELOW                                                                             \
+    "WITH RECURSIVE below (id, level) AS (SELECT p.id, 0 FROM project p WHERE p.id = ?1 " \
+    "UNION ALL SELECT c.id, b.level + 1 FROM project c JOIN below b ON c.parent_id = b.id) "
+
+enum err permission_copy_down(struct tx *tx, const char *site_id, const char *from,
+                              const char *root, bool with_root)
+{
+    struct stmt *stmt = db_prepare(tx->db, BELOW "DELETE FROM permission_rule WHERE item_id IN "
+                                                 "(SELECT id FROM below WHERE level >= ?2)");
+    stmt_text(stmt, 1, root);
+    stmt_int(stmt, 2, with_root ? 0 : 1);
+    if (stmt_step(stmt) != DB_DONE)
+        return tx_broken(tx);
+    stmt = db_prepare(tx->db, BELOW
+                      "INSERT INTO permission_rule (item_id, content_type, grantee_id, "
+                      "grantee_kind, site_id, allow_set, deny_set) SELECT b.id, r.content_type, "
+                      "r.grantee_id, r.grantee_kind, r.site_id, r.allow_set, r.deny_set FROM below "
+                      "b JOIN permission_rule r ON r.item_id = ?3 WHERE b.level >= ?2");
+    stmt_text(stmt, 1, root);
+    stmt_int(stmt, 2, with_root ? 0 : 1);
+    stmt_text(stmt, 3, from);
+    return stmt_step(stmt) == DB_DONE ? access_changed(tx, site_id) : tx_broken(tx);
+}
+
 static enum err forget(struct tx *tx, const char *site_id, const char *sql, const char *id)
 {
     struct stmt *stmt = db_prepare(tx->db, sql);
@@ -203,4 +228,11 @@ enum err permission_forget_grantee(struct tx *tx, const char *site_id, const cha
 enum err permission_forget_item(struct tx *tx, const char *site_id, const char *item_id)
 {
     return forget(tx, site_id, "DELETE FROM permission_rule WHERE item_id = ?1", item_id);
+}
+
+enum err permission_forget_below(struct tx *tx, const char *site_id, const char *project_id)
+{
+    return forget(tx, site_id,
+                  BELOW "DELETE FROM permission_rule WHERE item_id IN (SELECT id FROM below)",
+                  project_id);
 }

@@ -47,8 +47,15 @@ enum err permission_remove(struct tx *tx, const char *site_id, const char *item_
 enum err permission_begin(struct tx *tx, const char *site_id, const char *project_id);
 enum err permission_copy(struct tx *tx, const char *site_id, const char *from, const char *to);
 
-/* Takes out all rules of a grantee, or of an item, that goes. */
+/* Gives the rules of `from`, in place of their own, to the projects below `root`, and
+ * to `root` itself where asked for. */
+enum err permission_copy_down(struct tx *tx, const char *site_id, const char *from,
+                              const char *root, bool with_root);
+
+/* Takes out all rules of a grantee, of an item, or of a project and those below it,
+ * that goes. */
 enum err permission_forget_grantee(struct tx *tx, const char *site_id, const char *grantee_id);
 enum err permission_forget_item(struct tx *tx, const char *site_id, const char *item_id);
+enum err permission_forget_below(struct tx *tx, const char *site_id, const char *project_id);
 
 #endif

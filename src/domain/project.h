@@ -1,8 +1,8 @@
 /* project: the hierarchy that content lives in.
  *
- * Names are unique without case among siblings. Until permission rules can be
- * set, every user of a site may read its projects, as with the rules that new
- * projects start with; owners and owners of a project above lead a project. */
+ * Names are unique without case among siblings. Who may do what with a project is
+ * asked of domain/access.h; a new one begins with the rules that hold in its
+ * parent, at the top level with those of the default project. */
 #ifndef EASEL_DOMAIN_PROJECT_H
 #define EASEL_DOMAIN_PROJECT_H
 
@@ -12,6 +12,7 @@
 
 #include "base/fault.h"
 #include "domain/list.h"
+#include "domain/role.h"
 
 struct actor;
 struct tx;
@@ -26,6 +27,15 @@ struct project {
     int64_t created_at, updated_at;
 };
 
+/* What lists tell only where it is asked for. */
+struct project_more {
+    const char *owner_name, *owner_full_name, *owner_email; /* NULL: none */
+    enum site_role owner_role;
+    int64_t owner_last_login_at; /* 0: never */
+    int64_t project_count;       /* directly in it */
+    bool writeable;              /* the actor may publish to it */
+};
+
 struct project_spec {
     const char *id; /* create: seeding only. update: the id in the body, to be compared */
     const char *name, *description, *content_permissions, *owner_id; /* NULL: unset */
@@ -38,6 +48,8 @@ enum err project_create(struct tx *tx, const struct actor *actor, const char *si
 enum err project_create_default(struct tx *tx, const char *site_id, const char *owner_id);
 /* E404005 where the site has no such project. */
 enum err project_get(struct tx *tx, const char *site_id, const char *id, struct project *project_r);
+enum err project_more(struct tx *tx, const struct actor *actor, const struct project *project,
+                      struct project_more *more_r);
 /* Errors as for create; E403004, E403005 (default project), E404009. */
 enum err project_update(struct tx *tx, const struct actor *actor, const char *site_id,
                         const char *id, const struct project_spec *spec, struct project *project_r);
@@ -47,7 +59,9 @@ enum err project_delete(struct tx *tx, const struct actor *actor, const char *si
 
 extern const struct list_field project_fields[];
 extern const size_t project_field_count;
-enum err project_list(struct tx *tx, const char *site_id, const struct list_request *list,
-                      struct project **projects_r, size_t *count_r, int64_t *total_r);
+/* What the actor may read of them. */
+enum err project_list(struct tx *tx, const struct actor *actor, const char *site_id,
+                      const struct list_request *list, struct project **projects_r, size_t *count_r,
+                      int64_t *total_r);
 
 #endif

@@ -76,7 +76,9 @@ void call_reply(struct call *call);
 /* callers.c: the signed-in caller of a token, from memory where the repository
  * did not change. NULL where the token is no good. Release with caller_release. */
 struct callers;
-struct callers *callers_new(struct lanes *lanes, const struct scopes *scopes);
+struct visible_cache;
+struct callers *callers_new(struct lanes *lanes, const struct scopes *scopes,
+                            struct visible_cache *visible);
 void callers_free(struct callers **callers);
 struct caller *callers_find(struct callers *callers, struct tx *tx, const char *token);
 void caller_release(struct caller *caller);

@@ -49,17 +49,20 @@ struct callers {
     size_t kept; /* bytes of answers; atomic. Callers may outlive nothing but requests. */
     struct lanes *lanes;
     const struct scopes *scopes;
+    struct visible_cache *visible;
     pthread_rwlock_t lock; /* guards by_token */
     struct map *by_token;  /* token -> struct caller; the map's hash is salted */
 };
 
-struct callers *callers_new(struct lanes *lanes, const struct scopes *scopes)
+struct callers *callers_new(struct lanes *lanes, const struct scopes *scopes,
+                            struct visible_cache *visible)
 {
     struct callers *callers = calloc(1, sizeof *callers);
     if (!callers)
         abort();
     callers->lanes = lanes;
     callers->scopes = scopes;
+    callers->visible = visible;
     callers->by_token = map_new();
     pthread_rwlock_init(&callers->lock, NULL);
     return callers;
@@ -191,6 +194,7 @@ static struct caller *read_caller(struct callers *callers, struct tx *tx, const 
         arena_free(&arena);
         return NULL;
     }
+    caller->actor.visible = callers->visible;
     if (caller->session.site_bound && actor_is_server_admin(&caller->actor))
         caller->actor.role = ROLE_SITE_ADMINISTRATOR_CREATOR;
     if (caller->session.scopes)

@@ -35,7 +35,7 @@ struct rest *rest_new(const struct rest_config *config, const struct rest_tuning
     rest->config = *config;
     rest_tune(rest, tuning);
     rest->router = router_new();
-    rest->callers = callers_new(config->lanes, config->scopes);
+    rest->callers = callers_new(config->lanes, config->scopes, config->visible);
     rest->metrics = metrics_new();
     rest->known = known_cache_new();
     rest->started_at = clock_now();

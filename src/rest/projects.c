@@ -11,9 +11,10 @@ static const struct field_names PROJECT_FIELDS = {
     "project",
     "id;name;description;createdAt;updatedAt;contentPermissions;parentProjectId;"
     "controllingPermissionsProjectId;owner",
-    "topLevelProject;writeable"};
+    "topLevelProject;writeable;contentsCounts"};
 
-static void write_project(struct el *el, const struct project *project)
+/* Returns its owner element. */
+static struct el *write_project(struct el *el, const struct project *project)
 {
     doc_attr(el, "id", project->id);
     doc_attr(el, "name", project->name);
@@ -23,7 +24,9 @@ static void write_project(struct el *el, const struct project *project)
     doc_attr(el, "contentPermissions", project->content_permissions);
     doc_attr(el, "parentProjectId", project->parent_id);
     doc_attr(el, "controllingPermissionsProjectId", project->controlling_id);
-    doc_attr(doc_child(el, "owner"), "id", project->owner_id);
+    struct el *owner = doc_child(el, "owner");
+    doc_attr(owner, "id", project->owner_id);
+    return owner;
 }
 
 /* What the request says; a mode that the version of the URI did not have yet is
@@ -89,12 +92,27 @@ static enum err project_delete_call(struct call *call)
 const struct handler rest_project_delete = {project_delete_call, STARTS_WRITING, false};
 
 /* What is shown only when it is asked for. */
-static void write_more(struct call *call, struct el *el, const struct project *project)
+static enum err write_more(struct call *call, struct el *el, struct el *owner,
+                           const struct project *project)
 {
+    struct project_more more;
+    enum err err = project_more(&call->tx, call->actor, project, &more);
+    if (err)
+        return err;
     doc_attr_bool(el, "topLevelProject", project->parent_id == NULL);
-    doc_attr_bool(el, "writeable",
-                  actor_is_site_admin(call->actor) ||
-                      strcmp(project->owner_id, call->actor->user_id) == 0);
+    doc_attr_bool(el, "writeable", more.writeable);
+    doc_attr(owner, "name", more.owner_name);
+    doc_attr(owner, "fullName", more.owner_full_name ? more.owner_full_name : more.owner_name);
+    doc_attr(owner, "email", more.owner_email);
+    doc_attr(owner, "siteRole", role_name(more.owner_role));
+    if (more.owner_last_login_at)
+        doc_attr_time(owner, "lastLogin", more.owner_last_login_at);
+    struct el *counts = doc_child(el, "contentsCounts");
+    doc_attr_count(counts, "projectCount", more.project_count);
+    doc_attr_count(counts, "workbookCount", 0); /* no content can be published yet */
+    doc_attr_count(counts, "viewCount", 0);
+    doc_attr_count(counts, "datasourceCount", 0);
+    return E_OK;
 }
 
 static enum err project_list_call(struct call *call)
@@ -108,20 +126,21 @@ static enum err project_list_call(struct call *call)
     if (!err)
         err = fields_parse(call, &PROJECT_FIELDS, &fields);
     if (!err)
-        err = project_list(&call->tx, call->session->site_id, &list, &projects, &count, &total);
+        err = project_list(&call->tx, call->actor, call->session->site_id, &list, &projects, &count,
+                           &total);
     if (err)
         return err;
     call_pagination(call, &list, total);
     struct el *wrapper = doc_child(call->out, "projects");
     bool more = fields.all || fields.count;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !err; i++) {
         struct el *el = doc_item(wrapper, "project");
-        write_project(el, &projects[i]);
+        struct el *owner = write_project(el, &projects[i]);
         if (more)
-            write_more(call, el, &projects[i]);
+            err = write_more(call, el, owner, &projects[i]);
         fields_apply(&fields, el);
     }
-    return E_OK;
+    return err;
 }
 
 const struct handler rest_project_list = {project_list_call, STARTS_READING, true};

@@ -20,6 +20,7 @@ struct recorder;
 struct rest;
 struct scopes;
 struct throttle;
+struct visible_cache;
 
 struct rest_config {
     /* Owned by main; must outlive the rest. */
@@ -28,6 +29,7 @@ struct rest_config {
     struct scopes *scopes;
     struct recorder *recorder;
     struct throttle *throttle;
+    struct visible_cache *visible;
     struct log *log;
 };
 

@@ -22,6 +22,7 @@
 #include "domain/project.h"
 #include "domain/site.h"
 #include "domain/user.h"
+#include "domain/visible.h"
 #include "http/http.h"
 #include "rest/rest.h"
 #include "serve/seed.h"
@@ -35,7 +36,7 @@
 #include "trust/session.h"
 #include "trust/throttle.h"
 
-enum { SWEEP_EVERY_MS = 1000, QUEUE_LIMIT = 16384 };
+enum { SWEEP_EVERY_MS = 1000, QUEUE_LIMIT = 16384, VISIBLE_MOST = 64 << 20 };
 
 struct server {
     struct config *config; /* not owned */
@@ -44,6 +45,7 @@ struct server {
     struct scopes *scopes;
     struct recorder *recorder;
     struct throttle *throttle;
+    struct visible_cache *visible;
     struct lanes *lanes;
     struct rest *rest;
     struct http_server *http;
@@ -152,6 +154,7 @@ static void make_parts(struct server *server)
 {
     const struct config *config = server->config;
     server->scopes = scopes_new();
+    server->visible = visible_cache_new(VISIBLE_MOST);
     server->throttle =
         throttle_new(config_int(config, "signin-failures"), config_span(config, "signin-window"));
     server->recorder = recorder_new(
@@ -194,6 +197,7 @@ static void make_rest(struct server *server)
                                .scopes = server->scopes,
                                .recorder = server->recorder,
                                .throttle = server->throttle,
+                               .visible = server->visible,
                                .log = server->log};
     struct rest_tuning tuning = tuning_of(server->config);
     server->rest = rest_new(&rest, &tuning);
@@ -231,6 +235,7 @@ void server_free(struct server **server)
     rest_free(&s->rest);
     recorder_free(&s->recorder);
     throttle_free(&s->throttle);
+    visible_cache_free(&s->visible);
     scopes_free(&s->scopes);
     keyring_free(&s->keyring);
     log_free(&s->log);

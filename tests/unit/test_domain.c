@@ -231,7 +231,7 @@ static void sorts(void **state)
 struct world {
     struct tx *tx;
     const char *site_id;
-    struct actor admin, leader, viewer; /* ServerAdministrator, Explorer, Viewer */
+    struct actor admin, leader, viewer; /* ServerAdministrator, ExplorerCanPublish, Viewer */
 };
 
 static struct user add(struct tx *tx, const char *site_id, const char *name, const char *role,
@@ -258,7 +258,7 @@ static struct world world_make(void **state)
     expect(w.tx, site_create(w.tx, NULL, &spec, &site), E_OK, "first site");
     w.site_id = site.id;
     struct user admin = add(w.tx, site.id, "ada", "ServerAdministrator", true);
-    struct user leader = add(w.tx, site.id, "lea", "Explorer", false);
+    struct user leader = add(w.tx, site.id, "lea", "ExplorerCanPublish", false);
     struct user viewer = add(w.tx, site.id, "vic", "Viewer", false);
     w.admin = acting_as(w.tx, &admin);
     w.leader = acting_as(w.tx, &leader);
@@ -278,7 +278,8 @@ static const char *projects_listed(struct world *w, const char *filter, const ch
     expect(w->tx,
            list_parse(w->tx, project_fields, project_field_count, NULL, NULL, filter, sort, &list),
            E_OK, filter);
-    expect(w->tx, project_list(w->tx, w->site_id, &list, &projects, &count, &total), E_OK, filter);
+    expect(w->tx, project_list(w->tx, &w->admin, w->site_id, &list, &projects, &count, &total),
+           E_OK, filter);
     assert_int_equal(total, count);
     buf_init(&out, w->tx->arena, 0);
     buf_adds(&out, "");
@@ -440,7 +441,8 @@ static void projects_moved_and_changed(void **state)
     int64_t total;
     assert_string_equal(standard, "Default");
     parse_filter(w.tx, "name:eq:Default", &list);
-    expect(w.tx, project_list(w.tx, w.site_id, &list, &listed, &count, &total), E_OK, "default");
+    expect(w.tx, project_list(w.tx, &w.admin, w.site_id, &list, &listed, &count, &total), E_OK,
+           "default");
     assert_true(listed[0].is_default);
     const char *home = listed[0].id;
     const struct {
@@ -512,7 +514,8 @@ static void projects_deleted_with_what_is_in_them(void **state)
     size_t count;
     int64_t total;
     parse_filter(w.tx, "name:eq:Default", &list);
-    expect(w.tx, project_list(w.tx, w.site_id, &list, &listed, &count, &total), E_OK, "list");
+    expect(w.tx, project_list(w.tx, &w.admin, w.site_id, &list, &listed, &count, &total), E_OK,
+           "list");
     expect(w.tx, project_delete(w.tx, &w.admin, w.site_id, listed[0].id), E403003, "default");
     project_in(&w, "A", NULL); /* its name is free again */
 }

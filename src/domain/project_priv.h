@@ -1,0 +1,25 @@
+/* project_priv: what the files of projects share. */
+#ifndef EASEL_DOMAIN_PROJECT_PRIV_H
+#define EASEL_DOMAIN_PROJECT_PRIV_H
+
+#include <stdbool.h>
+
+#include "domain/project.h"
+
+struct stmt;
+struct tx;
+
+#define PROJECT_COLUMNS                                                                           \
+    "p.id, p.name, p.description, p.content_permissions, p.owner_id, p.parent_id, p.is_default, " \
+    "p.created_at, p.updated_at"
+
+/* Reads PROJECT_COLUMNS. */
+void project_read(struct tx *tx, struct stmt *stmt, struct project *project);
+/* False where the site has no such project; controlling_id is left out. */
+bool project_find(struct tx *tx, const char *site_id, const char *id, struct project *project_r);
+/* E404005. */
+enum err project_unknown(struct tx *tx, const char *id);
+/* Sets controlling_id. */
+void project_find_controlling(struct tx *tx, const char *site_id, struct project *project);
+
+#endif
