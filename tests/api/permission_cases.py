@@ -26,7 +26,8 @@ def random_world(random):
     people = list(PEOPLE)
     return World({ADMIN: "ServerAdministrator", **PEOPLE},
                  {group: set(random.sample(people, random.randint(0, 6))) for group in GROUPS},
-                 {name: set(random.sample(GROUPS, random.randint(0, 3))) for name in SETS})
+                 {name: set(random.sample((*GROUPS, ALL_USERS), random.randint(0, 3)))
+                  for name in SETS})
 
 
 def random_rules(random):
@@ -77,8 +78,8 @@ class Built:
         self.admin = server.admin(self.content_url)
         self.ids = {("user", ADMIN): self.admin.session.user_id}
         self.projects = {}  # name -> id
-        self._people()
         self._forget_what_all_users_may()
+        self._people()
         self._sessions = {}
 
     def _people(self):

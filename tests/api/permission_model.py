@@ -95,6 +95,14 @@ def holds(world, user, project, capability):
     return given and capability in CEILING[world.users[user]]
 
 
+def move(projects, project, target):
+    """What a move leaves behind: rules that came from a lock stay as the project's own."""
+    for one in projects:
+        if project is one or project in one.above():
+            one.rules = list((controlling(one) or one).rules)
+    project.parent = target
+
+
 # ---- the methods
 def may_see(world, user, project):
     return holds(world, user, project, "Read")
@@ -108,6 +116,17 @@ def may_update(world, user, project):
     """owner | project-leader | administrators. Who owns it may, whatever the site role:
     that is no capability, which a role would bound."""
     return project.owner == user or holds(world, user, project, "Lead")
+
+
+def may_give_away(world, user, project):
+    """owner | administrators: a leader does not choose who owns it."""
+    return project.owner == user or is_administrator(world, user)
+
+
+def may_move(world, user, project, target):
+    """Who may change it, and leads where it goes; to the top level: administrators."""
+    return may_update(world, user, project) and (
+        is_administrator(world, user) if target is None else holds(world, user, target, "Lead"))
 
 
 def may_delete(world, user, project):

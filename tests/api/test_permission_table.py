@@ -209,16 +209,54 @@ def test_who_creates_inside(site):
             site.admin.ok("DELETE", f"{site.admin.site}/projects/{reply.doc['project']['id']}")
 
 
+def test_who_gives_away(site):
+    for projects in site.cases:
+        project, heir = (site.generator.choice(projects),
+                         site.generator.choice(["creator1", "publisher1", "explorer1"]))
+        for user in site.generator.sample(SIGNED_IN, 2):
+            reply = site.as_user(user).call("PUT", site.path(project), {
+                "project": {"owner": {"id": site.ids["user", heir]}}})
+            check(site, projects, user, f"gives {project.name} to {heir}",
+                  model.may_give_away(site.world, user, project), reply, "403004")
+            if reply.status == 200:
+                project.owner = heir
+    test_what_each_user_sees(site)
+
+
+def test_who_moves(site):
+    """Within a case, and to the top level; what was ruled by a lock keeps its rules."""
+    for projects in site.cases:
+        project = site.generator.choice(projects)
+        targets = [None, *(target for target in projects
+                           if target is not project and project not in target.above())]
+        target = site.generator.choice(targets)
+        if target is project.parent:
+            continue
+        where = target.name if target else "the top level"
+        parent = site.projects[target.name] if target else ""
+        people = site.generator.sample(SIGNED_IN, 4)
+        for user in sorted(people, key=lambda name: model.may_move(site.world, name, project,
+                                                                   target)):
+            expected = model.may_move(site.world, user, project, target)
+            reply = site.as_user(user).call("PUT", site.path(project), {
+                "project": {"parentProjectId": parent}})
+            check(site, projects, user, f"moves {project.name} to {where}", expected, reply, "403004")
+            if expected:
+                model.move(projects, project, target)
+                break
+    test_what_each_user_sees(site)
+
+
 def test_when_a_lock_ends(site):
     """What was nested in it keeps the rules that held, as its own."""
     for projects in site.cases:
-        top = projects[0]
-        if top.lock != "LockedToProject" or len(projects) == 1:
-            continue
-        site.admin.ok("PUT", site.path(top), {"project": {"contentPermissions": "ManagedByOwner"}})
-        for project in projects[1:]:
-            project.rules = list(top.rules)
-        top.lock = "ManagedByOwner"
+        for top in [project for project in projects if project.lock == "LockedToProject"][:1]:
+            site.admin.ok("PUT", site.path(top), {"project": {
+                "contentPermissions": "ManagedByOwner"}})
+            for project in projects:
+                if top in project.above():
+                    project.rules = list((model.controlling(project) or project).rules)
+            top.lock = "ManagedByOwner"
     test_what_each_user_sees(site)
 
 

@@ -26,6 +26,7 @@ RULE = [{"name": "Read", "mode": "Allow"}]
 FORBIDDEN = "403004"
 OTHER_CODES = {
     ("GET", "/sites/{site-id}/users/{user-id}"): "403133",
+    ("GET", "/sites/{site-id}/users/{user-id}/groups"): "403133",
     ("POST", "/sites/{site-id}/projects"): "403045",
     ("GET", "/sites/{site-id}/projects/{project-id}/default-permissions/{content-type}"): "403036",
     ("PUT", "/sites/{site-id}/jobs/{job-id}"): "403032",
