@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import load
 import machine
 import report
+import rights
 from easel import API, JSON, ConnectedApp, Easel, Repository
 from process import (LOAD_CORE, SERVER_CORE, busy_seconds, installed, on_core, pin,
                      wait_for_quiet)
@@ -281,6 +282,7 @@ def aims(bench):
     for where in ("first", "middle"):
         ratio(f"Time of the {where} page, 1,000,000 projects against 1,000",
               f"projects 1000 {where}", f"projects 1000000 {where}", "at most", 1.5)
+    rights.aims(ratio)
     return rows
 
 
@@ -312,7 +314,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--only", default="", help="candidates whose key has one of these words: "
-                        "floor,sign-in,user,jwt,start,projects")
+                        "floor,sign-in,user,jwt,start,projects,rights")
     parser.add_argument("--easel-arg", action="append", default=[], metavar="ARG",
                         help="argument added to `easel serve`, e.g. --easel-arg=--threads=1")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
@@ -344,6 +346,8 @@ def main():
                 add_start(bench)
             if bench.wanted("projects"):
                 add_lists(bench)
+            if bench.wanted("rights"):
+                rights.add(bench)
             measure_rounds(bench)
             finish(bench, notes)
     finally:

@@ -60,7 +60,7 @@ static bool find_site(struct tx *tx, const char *content_url, struct trust_site 
     struct site site;
     if (site_get_by_content_url(tx, content_url, &site) != E_OK)
         return false;
-    *site_r = (struct trust_site){site.id, site.content_url};
+    *site_r = (struct trust_site){site.id, site.content_url, site_is_suspended(&site)};
     return true;
 }
 
@@ -70,7 +70,8 @@ static bool find_user(struct tx *tx, const char *site_id, const char *name,
     struct user user;
     if (!user_find_exact(tx, site_id, name, &user, why_r))
         return false;
-    *user_r = (struct trust_user){user.id, user.name, role_name(user.role)};
+    *user_r = (struct trust_user){user.id, user.name, role_name(user.role),
+                                  user.role == ROLE_SERVER_ADMINISTRATOR};
     return true;
 }
 

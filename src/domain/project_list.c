@@ -9,7 +9,7 @@
 #include "store/tx.h"
 
 const struct list_field project_fields[] = {
-    {"name", "p.name", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"name", "p.name", LIST_TEXT, OPS_EQ | OPS_IN | OPS_HAS | OPS_CIEQ},
     {"ownerName", "o.name", LIST_TEXT, OPS_EQ | OPS_IN},
     {"ownerEmail", "o.email", LIST_TEXT, OPS_EQ | OPS_IN},
     {"ownerDomain", "'local'", LIST_TEXT, OPS_EQ | OPS_IN},

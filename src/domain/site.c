@@ -17,14 +17,17 @@
 #include "store/tx.h"
 
 static const struct site_attribute ATTRIBUTES[] = {
-#define SITE_ATTRIBUTE(name, kind, fallback) {#name, SITE_##kind, fallback},
+#define SITE_ATTRIBUTE(name, kind, fallback, changer) \
+    {#name, SITE_##kind, fallback, CHANGED_BY_##changer},
 #include "tbl/site_attributes.def"
 #undef SITE_ATTRIBUTE
 };
 
+enum { ATTRIBUTE_COUNT = sizeof ATTRIBUTES / sizeof *ATTRIBUTES, SETTINGS_ROOM = 320 << 10 };
+
 const struct site_attribute *site_attributes(size_t *count_r)
 {
-    *count_r = sizeof ATTRIBUTES / sizeof *ATTRIBUTES;
+    *count_r = ATTRIBUTE_COUNT;
     return ATTRIBUTES;
 }
 
@@ -60,23 +63,52 @@ static void encode_setting(struct buf *out, const char *name, const char *value)
     buf_addc(out, '\n');
 }
 
-const char *site_setting(struct tx *tx, const struct site *site, const struct site_attribute *which)
+/* As it was set; NULL where it was not. */
+static const char *stored(struct tx *tx, const struct site *site, const char *name)
 {
-    size_t name = strlen(which->name);
+    size_t name_len = strlen(name);
     for (const char *line = site->settings; *line;) {
         size_t len = strcspn(line, "\n");
-        if (len > name && line[name] == '=' && memcmp(line, which->name, name) == 0) {
-            char *value = arena_alloc(tx->arena, len - name);
-            return percent_decode(line + name + 1, len - name - 1, false, value) ? value : NULL;
+        if (len > name_len && line[name_len] == '=' && memcmp(line, name, name_len) == 0) {
+            char *value = arena_alloc(tx->arena, len - name_len);
+            const char *text = line + name_len + 1;
+            return percent_decode(text, len - name_len - 1, false, value) ? value : NULL;
         }
         line += len + (line[len] == '\n');
     }
-    return *which->fallback ? which->fallback : NULL;
+    return NULL;
+}
+
+static const char *const TIERS[] = {"tierCreatorCapacity", "tierExplorerCapacity",
+                                    "tierViewerCapacity"};
+enum { TIER_COUNT = sizeof TIERS / sizeof *TIERS };
+
+/* How many users the capacities leave room for; NULL where one has no bound. */
+static const char *sum_of_tiers(struct tx *tx, const struct site *site)
+{
+    long long sum = 0;
+    for (size_t i = 0; i < TIER_COUNT; i++) {
+        const char *capacity = stored(tx, site, TIERS[i]);
+        if (!capacity)
+            return NULL;
+        sum += strtoll(capacity, NULL, 10);
+    }
+    return arena_printf(tx->arena, "%lld", sum);
+}
+
+const char *site_setting(struct tx *tx, const struct site *site, const struct site_attribute *which)
+{
+    const char *value = stored(tx, site, which->name);
+    if (!value && strcmp(which->name, "userQuota") == 0)
+        value = sum_of_tiers(tx, site);
+    if (!value && *which->fallback)
+        value = which->fallback;
+    return value;
 }
 
 static const struct site_attribute *attribute_of(const char *name)
 {
-    for (size_t i = 0; i < sizeof ATTRIBUTES / sizeof *ATTRIBUTES; i++)
+    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++)
         if (strcmp(ATTRIBUTES[i].name, name) == 0)
             return &ATTRIBUTES[i];
     return NULL;
@@ -84,9 +116,32 @@ static const struct site_attribute *attribute_of(const char *name)
 
 static bool whole(const char *text, int64_t *value_r)
 {
-    char *end;
-    *value_r = strtoll(text, &end, 10);
-    return *text && !*end && strlen(text) < 12;
+    size_t digits = strspn(text + (*text == '-'), "0123456789");
+    if (!digits || digits > 11 || text[digits + (*text == '-')])
+        return false;
+    *value_r = strtoll(text, NULL, 10);
+    return true;
+}
+
+static bool one_of(const char *value, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(value, words[i]) == 0)
+            return true;
+    return false;
+}
+#define ONE_OF(value, ...)                            \
+    one_of(value, (const char *const[]){__VA_ARGS__}, \
+           sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
+/* The form of names in the tz database: America/Argentina/Buenos_Aires, Etc/GMT+5.
+ * Whether this machine knows the zone is asked where times are reckoned. */
+static bool zone_fits(const char *value)
+{
+    static const char allowed[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
+    return strlen(value) <= SITE_ZONE_MOST && value[strspn(value, allowed)] == '\0' &&
+           !strstr(value, "//") && *value != '/' && (!*value || value[strlen(value) - 1] != '/');
 }
 
 static bool value_fits(const struct site_attribute *a, const char *value)
@@ -94,19 +149,35 @@ static bool value_fits(const struct site_attribute *a, const char *value)
     int64_t n;
     switch (a->kind) {
     case SITE_BOOL:
-        return strcmp(value, "true") == 0 || strcmp(value, "false") == 0;
+        return ONE_OF(value, "true", "false");
     case SITE_NUMBER:
+        return whole(value, &n) && n >= INT32_MIN && n <= INT32_MAX;
     case SITE_COUNT:
         return whole(value, &n);
     case SITE_LIMIT:
         return whole(value, &n) && (n == -1 || (n >= 2 && n <= 10000));
     case SITE_QUOTA:
-        return whole(value, &n) && n > 0;
+        return whole(value, &n) && (n > 0 || n == -1);
     case SITE_CAPACITY:
-        return whole(value, &n) && n >= 0;
+        return whole(value, &n) && n >= -1;
+    case SITE_ZONE:
+        return zone_fits(value);
+    case SITE_ASK: /* the first is of older versions, and clients still send it */
+        return ONE_OF(value, "EnabledByDefault", "DisabledByDefault", "DisabledAlways");
+    case SITE_ENCRYPTION:
+        return ONE_OF(value, "enforced", "enabled", "disabled");
+    case SITE_VISIBILITY:
+        return ONE_OF(value, "FULL", "LIMITED");
     default:
         return strlen(value) <= SITE_TEXT_MOST;
     }
+}
+
+/* -1 stands for no bound, which is kept as no value. */
+static bool takes_away(const struct site_attribute *a, const char *value)
+{
+    int64_t n;
+    return (a->kind == SITE_QUOTA || a->kind == SITE_CAPACITY) && whole(value, &n) && n == -1;
 }
 
 static const char *canonical(struct arena *arena, const struct site_attribute *a, const char *value)
@@ -118,32 +189,86 @@ static const char *canonical(struct arena *arena, const struct site_attribute *a
     return arena_strdup(arena, value);
 }
 
-static bool given(const struct site_spec *spec, const char *name)
+/* The last value that the request names; NULL where it names none. */
+static const char *given(struct tx *tx, const struct site_spec *spec, const char *name)
 {
+    const char *value = NULL;
     for (size_t i = 0; i < spec->setting_count; i++)
         if (strcmp(spec->settings[i].name, name) == 0)
+            value = canonical(tx->arena, attribute_of(name), spec->settings[i].value);
+    return value;
+}
+
+static bool sets(struct tx *tx, const struct site_spec *spec, const char *name)
+{
+    const char *value = given(tx, spec, name);
+    return value && !takes_away(attribute_of(name), value);
+}
+
+static bool sets_tiers(struct tx *tx, const struct site_spec *spec)
+{
+    for (size_t i = 0; i < TIER_COUNT; i++)
+        if (sets(tx, spec, TIERS[i]))
             return true;
     return false;
 }
 
-/* Checks the settings of a request and encodes them. */
-static enum err encode_settings(struct tx *tx, const struct site_spec *spec, const char **text_r)
+static bool is_tier(const char *name)
+{
+    return one_of(name, TIERS, TIER_COUNT);
+}
+
+static enum err check_settings(struct tx *tx, const struct site_spec *spec)
+{
+    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
+        const char *value = given(tx, spec, ATTRIBUTES[i].name);
+        if (value && !value_fits(&ATTRIBUTES[i], value))
+            return tx_refuse(tx, E400000, "'%.60s' is no value for the site attribute %s.", value,
+                             ATTRIBUTES[i].name);
+    }
+    return E_OK;
+}
+
+/* What an attribute is after the request: its new value, NULL for none. A user
+ * quota takes the place of capacities, and they of it. */
+static const char *merged(struct tx *tx, const struct site *before, const struct site_spec *spec,
+                          const struct site_attribute *a)
+{
+    const char *value = given(tx, spec, a->name);
+    if (value)
+        return takes_away(a, value) ? NULL : value;
+    if (is_tier(a->name) && sets(tx, spec, "userQuota"))
+        return NULL;
+    if (strcmp(a->name, "userQuota") == 0 && sets_tiers(tx, spec))
+        return NULL;
+    return stored(tx, before, a->name);
+}
+
+/* What is kept of a site beside the table of attributes. */
+static const char *const EMBEDDING[] = {"embedding.unrestricted", "embedding.allowList"};
+
+/* All settings after the request; embedding NULL: as it was. */
+static const char *encode_settings(struct tx *tx, const struct site *before,
+                                   const struct site_spec *spec,
+                                   const struct site_embedding *embedding)
 {
     struct buf out;
-    buf_init(&out, tx->arena, 256 << 10);
-    buf_adds(&out, "");
-    for (size_t i = 0; i < spec->setting_count; i++) {
-        const struct site_attribute *a = attribute_of(spec->settings[i].name);
-        const char *value = a ? canonical(tx->arena, a, spec->settings[i].value) : NULL;
-        if (!a)
-            continue; /* not a setting of a site: ignored, as the schema allows others */
-        if (!value_fits(a, value))
-            return tx_refuse(tx, E400000, "'%.60s' is no value for the site attribute %s.", value,
-                             a->name);
-        encode_setting(&out, a->name, value);
+    const char *embedded[] = {stored(tx, before, EMBEDDING[0]), stored(tx, before, EMBEDDING[1])};
+    if (embedding) {
+        embedded[0] = embedding->unrestricted ? "true" : "false";
+        embedded[1] = embedding->allow_list;
     }
-    *text_r = out.bytes;
-    return E_OK;
+    buf_init(&out, tx->arena, SETTINGS_ROOM);
+    buf_adds(&out, "");
+    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
+        const char *value = merged(tx, before, spec, &ATTRIBUTES[i]);
+        if (value)
+            encode_setting(&out, ATTRIBUTES[i].name, value);
+    }
+    for (size_t i = 0; i < 2; i++)
+        if (embedded[i])
+            encode_setting(&out, EMBEDDING[i], embedded[i]);
+    return out.bytes;
 }
 
 static bool content_url_valid(const char *text)
@@ -152,88 +277,141 @@ static bool content_url_valid(const char *text)
            strlen(text);
 }
 
-static enum err check_spec(struct tx *tx, const struct actor *actor, const struct site_spec *spec)
+static enum err check_names(struct tx *tx, const struct site_spec *spec, bool is_default)
 {
-    bool first = actor == NULL;
-    if (!spec->name || !*spec->name)
-        return tx_refuse(tx, E400000, "The site needs a name.");
-    if (!spec->content_url)
-        return tx_refuse(tx, E400000, "The site needs a contentUrl.");
-    if (utf8_count(spec->name) > SITE_NAME_MOST)
+    if (spec->name && !*spec->name)
+        return tx_refuse(tx, E400000, "The name of a site can't be empty.");
+    if (spec->name && utf8_count(spec->name) > SITE_NAME_MOST)
         return tx_refuse(tx, E400000, "The name of a site can't be longer than %d characters.",
                          SITE_NAME_MOST);
-    if (!content_url_valid(spec->content_url) || strlen(spec->content_url) > CONTENT_URL_MOST)
+    const char *url = spec->content_url;
+    if (!url)
+        return E_OK;
+    if (!content_url_valid(url) || strlen(url) > CONTENT_URL_MOST)
         return tx_refuse(
             tx, E409002,
             "The contentUrl may hold letters, digits, hyphens and underscores, at most %d.",
             CONTENT_URL_MOST);
-    if (!*spec->content_url && !first)
+    if (!*url && !is_default)
         return tx_refuse(tx, E409002, "Only the default site has an empty contentUrl.");
-    if (spec->admin_mode && strcmp(spec->admin_mode, "ContentAndUsers") != 0 &&
-        strcmp(spec->admin_mode, "ContentOnly") != 0)
-        return tx_refuse(tx, E400013,
-                         "The adminMode '%.40s' is neither ContentAndUsers nor ContentOnly.",
-                         spec->admin_mode);
-    bool quota = given(spec, "userQuota");
-    if (quota && spec->admin_mode && strcmp(spec->admin_mode, "ContentOnly") == 0)
-        return tx_refuse(tx, E409004, "A userQuota can't be set where adminMode is ContentOnly.");
-    if (quota && (given(spec, "tierCreatorCapacity") || given(spec, "tierExplorerCapacity") ||
-                  given(spec, "tierViewerCapacity")))
-        return tx_refuse(tx, E409004, "A userQuota can't be set together with tiered capacities.");
+    if (*url && is_default)
+        return tx_refuse(tx, E409002, "The contentUrl of the default site stays empty.");
     return E_OK;
 }
 
-static bool exists(struct tx *tx, const char *sql, const char *key)
+/* Where site administrators may not add users, a quota of users says nothing. */
+static enum err check_modes(struct tx *tx, const struct site *before, const struct site_spec *spec)
+{
+    const char *mode = spec->admin_mode ? spec->admin_mode : before->admin_mode;
+    bool quota = merged(tx, before, spec, attribute_of("userQuota")) != NULL;
+    if (!ONE_OF(mode, "ContentAndUsers", "ContentOnly"))
+        return tx_refuse(tx, E400013,
+                         "The adminMode '%.40s' is neither ContentAndUsers nor ContentOnly.", mode);
+    if (spec->state && !ONE_OF(spec->state, "Active", "Suspended"))
+        return tx_refuse(tx, E400000, "The state '%.40s' is neither Active nor Suspended.",
+                         spec->state);
+    if (sets(tx, spec, "userQuota") && sets_tiers(tx, spec))
+        return tx_refuse(tx, E409004, "A userQuota can't be set together with tiered capacities.");
+    if (quota && strcmp(mode, "ContentOnly") == 0)
+        return tx_refuse(tx, E409004,
+                         "A userQuota can't be set where adminMode is ContentOnly; a userQuota of "
+                         "-1 takes it away.");
+    return E_OK;
+}
+
+static enum err check_spec(struct tx *tx, const struct site *before, const struct site_spec *spec,
+                           bool is_default)
+{
+    enum err err = check_names(tx, spec, is_default);
+    if (!err)
+        err = check_settings(tx, spec);
+    return err ? err : check_modes(tx, before, spec);
+}
+
+/* A site other than `except` of that key. */
+static bool exists(struct tx *tx, const char *sql, const char *key, const char *except)
 {
     struct stmt *stmt = db_prepare(tx->db, sql);
     stmt_text(stmt, 1, key);
+    stmt_text(stmt, 2, except);
     bool found = stmt_step(stmt) == DB_ROW;
     stmt_reset(stmt);
     return found;
 }
 
-static enum err check_taken(struct tx *tx, const struct site_spec *spec, const char *name_key,
+static enum err check_taken(struct tx *tx, const struct site *site, const char *name_key,
                             const char *url_key)
 {
-    if (exists(tx, "SELECT 1 FROM site WHERE name_key = ?1", name_key))
-        return tx_refuse(tx, E409001, "A site already exists with the name '%.150s'.", spec->name);
-    if (exists(tx, "SELECT 1 FROM site WHERE content_url_key = ?1", url_key))
+    if (exists(tx, "SELECT 1 FROM site WHERE name_key = ?1 AND id <> ?2", name_key, site->id))
+        return tx_refuse(tx, E409001, "A site already exists with the name '%.150s'.", site->name);
+    if (exists(tx, "SELECT 1 FROM site WHERE content_url_key = ?1 AND id <> ?2", url_key, site->id))
         return tx_refuse(tx, E409002, "A site already exists with the contentUrl '%.150s'.",
-                         spec->content_url);
+                         site->content_url);
     return E_OK;
 }
 
-static enum err insert_site(struct tx *tx, const struct site_spec *spec, const char *id)
+/* Writes all of a site that a request can say, by an INSERT (with a serial) or an
+ * UPDATE (0). */
+static enum err write_site(struct tx *tx, const char *sql, const struct site *site, int64_t serial)
 {
-    const char *settings = "";
-    const char *name_key = fold(tx->arena, spec->name);
-    const char *url_key = fold(tx->arena, spec->content_url);
-    enum err err = encode_settings(tx, spec, &settings);
-    if (!err)
-        err = check_taken(tx, spec, name_key, url_key);
+    const char *name_key = fold(tx->arena, site->name);
+    const char *url_key = fold(tx->arena, site->content_url);
+    enum err err = check_taken(tx, site, name_key, url_key);
     if (err)
         return err;
-    struct stmt *stmt = db_prepare(
-        tx->db, "INSERT INTO site (id, name, name_key, content_url, content_url_key, state, "
-                "admin_mode, attributes, created_at, updated_at, serial) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, 'Active', ?6, ?7, ?8, ?8, ?9)");
-    stmt_text(stmt, 1, id);
-    stmt_text(stmt, 2, spec->name);
+    struct stmt *stmt = db_prepare(tx->db, sql);
+    stmt_text(stmt, 1, site->id);
+    stmt_text(stmt, 2, site->name);
     stmt_text(stmt, 3, name_key);
-    stmt_text(stmt, 4, spec->content_url);
+    stmt_text(stmt, 4, site->content_url);
     stmt_text(stmt, 5, url_key);
-    stmt_text(stmt, 6, spec->admin_mode ? spec->admin_mode : "ContentAndUsers");
-    stmt_text(stmt, 7, settings);
-    stmt_int(stmt, 8, tx->now);
-    stmt_int(stmt, 9, tx_serial(tx, "site"));
+    stmt_text(stmt, 6, site->state);
+    stmt_text(stmt, 7, site->admin_mode);
+    stmt_text(stmt, 8, site->settings);
+    stmt_int(stmt, 9, tx->now);
+    if (serial)
+        stmt_int(stmt, 10, serial);
     switch (stmt_step(stmt)) {
     case DB_DONE:
         return E_OK;
     case DB_CONFLICT: /* lost a race against the same name or content URL */
-        return tx_refuse(tx, E409001, "A site already exists with the name '%.150s'.", spec->name);
+        return tx_refuse(tx, E409001, "A site already exists with the name '%.150s'.", site->name);
     default:
         return tx_broken(tx);
     }
+}
+
+static struct site changed(struct tx *tx, const struct site *before, const struct site_spec *spec)
+{
+    return (struct site){
+        .id = before->id,
+        .name = spec->name ? spec->name : before->name,
+        .content_url = spec->content_url ? spec->content_url : before->content_url,
+        .state = spec->state ? spec->state : before->state,
+        .admin_mode = spec->admin_mode ? spec->admin_mode : before->admin_mode,
+        .settings = encode_settings(tx, before, spec, NULL),
+    };
+}
+
+static const char INSERT_SQL[] =
+    "INSERT INTO site (id, name, name_key, content_url, content_url_key, state, admin_mode, "
+    "attributes, created_at, updated_at, serial) "
+    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, ?10)";
+
+/* `first`: the site that has an empty content URL, and is made with the server. */
+static enum err insert_site(struct tx *tx, const struct site_spec *spec, const char *id, bool first)
+{
+    struct site nothing = {
+        .id = id, .state = "Active", .admin_mode = "ContentAndUsers", .settings = ""};
+    if (!spec->name)
+        return tx_refuse(tx, E400000, "The site needs a name.");
+    if (!spec->content_url)
+        return tx_refuse(tx, E400000, "The site needs a contentUrl.");
+    enum err err = check_spec(tx, &nothing, spec, first && !*spec->content_url);
+    if (err)
+        return err;
+    struct site site = changed(tx, &nothing, spec);
+    return write_site(tx, INSERT_SQL, &site, tx_serial(tx, "site"));
 }
 
 enum err site_create(struct tx *tx, const struct actor *actor, const struct site_spec *spec,
@@ -242,13 +420,10 @@ enum err site_create(struct tx *tx, const struct actor *actor, const struct site
     char id[LUID_ROOM];
     if (actor && !actor_is_server_admin(actor))
         return tx_refuse(tx, E403004, "Only a server administrator can create sites.");
-    enum err err = check_spec(tx, actor, spec);
-    if (err)
-        return err;
     luid_random(id);
     if (spec->id)
         luid_normalize(spec->id, id);
-    err = insert_site(tx, spec, id);
+    enum err err = insert_site(tx, spec, id, actor == NULL);
     if (!err)
         err = group_create_all_users(tx, id);
     if (!err && actor) {
@@ -260,7 +435,155 @@ enum err site_create(struct tx *tx, const struct actor *actor, const struct site
     return err ? err : site_get(tx, id, site_r);
 }
 
+/* ---- changing */
+
+static enum err needs_server_admin(struct tx *tx, const char *name)
+{
+    return tx_refuse(tx, E403004, "Only a server administrator can change a site's %s.", name);
+}
+
+static bool differs(const char *wanted, const char *is)
+{
+    return wanted && strcmp(wanted, is) != 0;
+}
+
+static bool setting_stays(struct tx *tx, const struct site *site, const struct site_attribute *a,
+                          const char *value)
+{
+    const char *is = site_setting(tx, site, a);
+    if (takes_away(a, value))
+        return stored(tx, site, a->name) == NULL;
+    return is && strcmp(value, is) == 0;
+}
+
+/* Clients send a site back as they read it: what stays as it is may be named. */
+static enum err check_rights(struct tx *tx, const struct actor *actor, const struct site *site,
+                             const struct site_spec *spec)
+{
+    if (actor_is_server_admin(actor))
+        return E_OK;
+    if (!actor_is_site_admin(actor) || strcmp(actor->site_id, site->id) != 0)
+        return tx_refuse(tx, E403004, "Only administrators can change the site.");
+    if (differs(spec->name, site->name))
+        return needs_server_admin(tx, "name");
+    if (differs(spec->content_url, site->content_url))
+        return needs_server_admin(tx, "contentUrl");
+    if (differs(spec->admin_mode, site->admin_mode))
+        return needs_server_admin(tx, "adminMode");
+    if (differs(spec->state, site->state))
+        return needs_server_admin(tx, "state");
+    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
+        const struct site_attribute *a = &ATTRIBUTES[i];
+        const char *value = given(tx, spec, a->name);
+        if (a->changed_by == CHANGED_BY_SERVER && value && !setting_stays(tx, site, a, value))
+            return needs_server_admin(tx, a->name);
+    }
+    return E_OK;
+}
+
+static const char UPDATE_SQL[] =
+    "UPDATE site SET name = ?2, name_key = ?3, content_url = ?4, content_url_key = ?5, "
+    "state = ?6, admin_mode = ?7, attributes = ?8, updated_at = ?9 WHERE id = ?1";
+
+enum err site_update(struct tx *tx, const struct actor *actor, const char *id,
+                     const struct site_spec *spec, struct site *site_r)
+{
+    struct site before;
+    enum err err = site_get(tx, id, &before);
+    if (!err && !db_lock(tx->db, before.id)) /* settings are read, changed and written */
+        err = tx_broken(tx);
+    if (!err)
+        err = site_get(tx, id, &before);
+    if (!err)
+        err = check_rights(tx, actor, &before, spec);
+    if (!err)
+        err = check_spec(tx, &before, spec, !*before.content_url);
+    if (err)
+        return err;
+    struct site after = changed(tx, &before, spec);
+    err = write_site(tx, UPDATE_SQL, &after, 0);
+    return err ? err : site_get(tx, before.id, site_r);
+}
+
+void site_get_embedding(struct tx *tx, const struct site *site, struct site_embedding *embedding_r)
+{
+    const char *unrestricted = stored(tx, site, EMBEDDING[0]);
+    const char *allow_list = stored(tx, site, EMBEDDING[1]);
+    embedding_r->unrestricted = !unrestricted || strcmp(unrestricted, "true") == 0;
+    embedding_r->allow_list = allow_list ? allow_list : "";
+}
+
+enum err site_set_embedding(struct tx *tx, const char *id, const struct site_embedding *embedding)
+{
+    struct site site;
+    struct site_spec nothing = {0};
+    if (!db_lock(tx->db, id))
+        return tx_broken(tx);
+    enum err err = site_get(tx, id, &site);
+    if (err)
+        return err;
+    struct stmt *stmt =
+        db_prepare(tx->db, "UPDATE site SET attributes = ?2, updated_at = ?3 WHERE id = ?1");
+    stmt_text(stmt, 1, site.id);
+    stmt_text(stmt, 2, encode_settings(tx, &site, &nothing, embedding));
+    stmt_int(stmt, 3, tx->now);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+/* ---- deleting */
+
+/* Projects name their parents and owners, and users their accounts, in ways that
+ * keep those from being deleted first; the rest goes with the site's row. Each
+ * statement is one for all rows: a site may hold hundreds of thousands. */
+static enum err delete_rows(struct tx *tx, const char *site_id)
+{
+    static const char *const steps[] = {
+        "DELETE FROM project WHERE site_id = ?1",
+        "DELETE FROM site_user WHERE site_id = ?1",
+        "DELETE FROM site WHERE id = ?1",
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct stmt *stmt = db_prepare(tx->db, steps[i]);
+        stmt_text(stmt, 1, site_id);
+        if (stmt_step(stmt) != DB_DONE)
+            return tx_broken(tx);
+    }
+    return E_OK;
+}
+
+/* A person without any site can't sign in anywhere; server administrators can. */
+static enum err delete_accounts(struct tx *tx)
+{
+    struct stmt *stmt =
+        db_prepare(tx->db, "DELETE FROM account WHERE server_admin = 0 AND NOT EXISTS (SELECT 1 "
+                           "FROM site_user u WHERE u.account_id = account.id)");
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+enum err site_delete(struct tx *tx, const struct actor *actor, const char *id)
+{
+    struct site site;
+    if (!actor_is_server_admin(actor))
+        return tx_refuse(tx, E403004, "Only a server administrator can delete sites.");
+    /* No user is added meanwhile whose account was seen without a site. */
+    if (!db_lock(tx->db, "account"))
+        return tx_broken(tx);
+    enum err err = site_get(tx, id, &site);
+    if (!err && !*site.content_url)
+        err = tx_refuse(tx, E403002, "The default site can't be deleted.");
+    if (!err && !db_lock(tx->db, site.id))
+        err = tx_broken(tx);
+    if (!err)
+        err = delete_rows(tx, site.id);
+    return err ? err : delete_accounts(tx);
+}
+
 /* ---- finding */
+
+bool site_is_suspended(const struct site *site)
+{
+    return strcmp(site->state, "Active") != 0;
+}
 
 static bool find(struct tx *tx, const char *sql, const char *key, struct site *site_r)
 {

@@ -119,57 +119,91 @@ static void keep(struct visible_cache *cache, const char *key, struct kept_set *
 /* ---- deciding on every project of a site */
 
 struct node {
-    int64_t serial, parent_serial;
-    struct node *parent;      /* NULL: top level */
-    struct node *controlling; /* whose lock rules here; NULL: none */
+    int64_t serial;
+    uint64_t id[2], parent_id[2]; /* LUIDs; 0: top level */
+    struct node *next;            /* of the same bucket */
+    struct node *controlling;     /* whose lock rules here; NULL: none */
     struct grants grants;
     bool owns, locks_nested, decided, leads, reads;
 };
 
+/* By id: joins in SQL would look up two trees for each row. */
 struct forest {
     struct node *nodes; /* by serial */
     size_t count, room;
+    struct node **buckets; /* a power of two of them */
+    size_t bucket_count;
 };
 
-static int by_serial(const void *a, const void *b)
+/* A LUID's 32 digits as two numbers. */
+static void pack(const char *luid, uint64_t id[2])
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
+    id[0] = id[1] = 0;
+    for (int digits = 0; luid && *luid && digits < 32; luid++) {
+        if (*luid == '-')
+            continue;
+        unsigned digit =
+            *luid <= '9' ? (unsigned)(*luid - '0') : (unsigned)((*luid | 32) - 'a') + 10;
+        id[digits / 16] = id[digits / 16] << 4 | digit;
+        digits++;
+    }
 }
 
-static struct node *node_of(const struct forest *forest, int64_t serial)
+static struct node **bucket_of(const struct forest *forest, const uint64_t id[2])
 {
-    return forest->count
-               ? bsearch(&serial, forest->nodes, forest->count, sizeof *forest->nodes, by_serial)
-               : NULL;
+    uint64_t mixed = (id[0] ^ (id[1] << 1)) * UINT64_C(0x9E3779B97F4A7C15);
+    return &forest->buckets[(mixed >> 20) & (forest->bucket_count - 1)];
 }
 
-static void add_node(struct forest *forest, const struct node *node)
+static struct node *node_of(const struct forest *forest, const uint64_t id[2])
+{
+    struct node *node = *bucket_of(forest, id);
+    while (node && (node->id[0] != id[0] || node->id[1] != id[1]))
+        node = node->next;
+    return node;
+}
+
+static struct node *add_node(struct forest *forest)
 {
     if (forest->count == forest->room) {
         forest->room = forest->room * 2 + 256;
         forest->nodes = must(realloc(forest->nodes, forest->room * sizeof *forest->nodes));
     }
-    forest->nodes[forest->count++] = *node;
+    forest->nodes[forest->count] = (struct node){0};
+    return &forest->nodes[forest->count++];
+}
+
+static void index_nodes(struct forest *forest)
+{
+    forest->bucket_count = 64;
+    while (forest->bucket_count < forest->count)
+        forest->bucket_count *= 2;
+    forest->buckets = must(calloc(forest->bucket_count, sizeof(struct node *)));
+    for (size_t i = 0; i < forest->count; i++) {
+        struct node **head = bucket_of(forest, forest->nodes[i].id);
+        forest->nodes[i].next = *head;
+        *head = &forest->nodes[i];
+    }
 }
 
 static enum err read_nodes(struct tx *tx, const struct actor *actor, struct forest *forest)
 {
     enum db_result got;
     struct stmt *stmt = db_prepare(
-        tx->db, "SELECT p.serial, COALESCE(q.serial, -1), CASE WHEN p.owner_id = ?2 THEN 1 ELSE 0 "
-                "END, CASE WHEN p.content_permissions = 'LockedToProject' THEN 1 ELSE 0 END "
-                "FROM project p LEFT JOIN project q ON q.id = p.parent_id WHERE p.site_id = ?1 "
-                "ORDER BY p.serial");
+        tx->db, "SELECT serial, id, parent_id, CASE WHEN owner_id = ?2 THEN 1 ELSE 0 END, "
+                "CASE WHEN content_permissions = 'LockedToProject' THEN 1 ELSE 0 END "
+                "FROM project WHERE site_id = ?1 ORDER BY serial");
     stmt_text(stmt, 1, actor->site_id);
     stmt_text(stmt, 2, actor->user_id);
-    while ((got = stmt_step(stmt)) == DB_ROW)
-        add_node(forest, &(struct node){.serial = stmt_get_int(stmt, 0),
-                                        .parent_serial = stmt_get_int(stmt, 1),
-                                        .owns = stmt_get_int(stmt, 2) != 0,
-                                        .locks_nested = stmt_get_int(stmt, 3) != 0});
-    for (size_t i = 0; i < forest->count; i++)
-        forest->nodes[i].parent = node_of(forest, forest->nodes[i].parent_serial);
+    while ((got = stmt_step(stmt)) == DB_ROW) {
+        struct node *node = add_node(forest);
+        node->serial = stmt_get_int(stmt, 0);
+        pack(stmt_get_text(stmt, 1), node->id);
+        pack(stmt_get_text(stmt, 2), node->parent_id);
+        node->owns = stmt_get_int(stmt, 3) != 0;
+        node->locks_nested = stmt_get_int(stmt, 4) != 0;
+    }
+    index_nodes(forest);
     return got == DB_DONE ? E_OK : tx_broken(tx);
 }
 
@@ -177,6 +211,7 @@ static enum err read_nodes(struct tx *tx, const struct actor *actor, struct fore
 static enum err read_rules(struct tx *tx, const struct actor *actor, const struct forest *forest)
 {
     enum db_result got;
+    uint64_t id[2];
     struct stmt *stmt = db_prepare(
         tx->db,
         "WITH grantee (id) AS (SELECT ?2 UNION SELECT g.id FROM site_group g WHERE g.site_id = ?1 "
@@ -184,13 +219,14 @@ static enum err read_rules(struct tx *tx, const struct actor *actor, const struc
         "m.site_user_id = ?2), "
         "holder (id) AS (SELECT id FROM grantee UNION SELECT s.group_set_id FROM group_set_member "
         "s JOIN grantee ON s.group_id = grantee.id) "
-        "SELECT p.serial, r.grantee_kind, r.allow_set, r.deny_set FROM holder h "
+        "SELECT r.item_id, r.grantee_kind, r.allow_set, r.deny_set FROM holder h "
         "JOIN permission_rule r ON r.grantee_id = h.id AND r.content_type = 'project' "
-        "JOIN project p ON p.id = r.item_id WHERE p.site_id = ?1");
+        "WHERE r.site_id = ?1");
     stmt_text(stmt, 1, actor->site_id);
     stmt_text(stmt, 2, actor->user_id);
     while ((got = stmt_step(stmt)) == DB_ROW) {
-        struct node *node = node_of(forest, stmt_get_int(stmt, 0));
+        pack(stmt_get_text(stmt, 0), id);
+        struct node *node = node_of(forest, id);
         if (node)
             grants_add(&node->grants, stmt_get_text(stmt, 1), stmt_get_int(stmt, 2),
                        stmt_get_int(stmt, 3));
@@ -199,13 +235,14 @@ static enum err read_rules(struct tx *tx, const struct actor *actor, const struc
 }
 
 /* As access_project does for one; parents first. */
-static void decide(struct node *node, enum site_role role)
+static void decide(const struct forest *forest, struct node *node, enum site_role role)
 {
     if (node->decided)
         return;
-    struct node *parent = node->parent;
+    struct node *parent =
+        node->parent_id[0] | node->parent_id[1] ? node_of(forest, node->parent_id) : NULL;
     if (parent) {
-        decide(parent, role); /* projects are nested no deeper than PROJECT_DEPTH_MOST */
+        decide(forest, parent, role); /* projects are nested no deeper than PROJECT_DEPTH_MOST */
         node->controlling = parent->controlling    ? parent->controlling
                             : parent->locks_nested ? parent
                                                    : NULL;
@@ -226,7 +263,7 @@ static enum err make_set(struct tx *tx, const struct actor *actor, int64_t epoch
     if (!err)
         err = read_rules(tx, actor, &forest);
     for (size_t i = 0; i < forest.count; i++) {
-        decide(&forest.nodes[i], actor->role);
+        decide(&forest, &forest.nodes[i], actor->role);
         visible += forest.nodes[i].reads;
     }
     struct kept_set *set = must(malloc(sizeof *set + visible * sizeof *set->serials));
@@ -235,6 +272,7 @@ static enum err make_set(struct tx *tx, const struct actor *actor, int64_t epoch
         if (forest.nodes[i].reads)
             set->serials[set->count++] = forest.nodes[i].serial;
     free(forest.nodes);
+    free(forest.buckets);
     arena_on_free(tx->arena, release, set);
     *set_r = set;
     return err;
@@ -268,10 +306,15 @@ enum err visible_projects(struct tx *tx, const struct actor *actor, struct visib
     return E_OK;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
 bool visible_has(const struct visible_set *set, int64_t serial)
 {
-    return set->count &&
-           bsearch(&serial, set->serials, set->count, sizeof *set->serials, by_serial);
+    return set->count && bsearch(&serial, set->serials, set->count, sizeof *set->serials, by_value);
 }
 
 /* ---- pages */
@@ -331,19 +374,35 @@ enum err visible_page(struct tx *tx, const struct list_query *query,
     return err ? err : list_check_page(tx, request, *total_r);
 }
 
+/* Neighbours of a dense set are read as a range; the caller passes over what lies
+ * between them. */
+static bool dense(const int64_t *serials, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (serials[i] <= serials[i - 1])
+            return false;
+    return count && serials[count - 1] - serials[0] < 4 * (int64_t)count;
+}
+
 struct stmt *visible_rows(struct tx *tx, const struct list_query *query, const char *site_id,
                           const int64_t *serials, size_t count)
 {
     struct buf sql;
+    bool range = dense(serials, count);
     buf_init(&sql, tx->arena, 0);
-    buf_addf(&sql, "SELECT %s, %s%s AND %s IN (NULL", query->columns, query->serial, query->from,
-             query->serial);
-    for (size_t i = 0; i < count; i++)
+    buf_addf(&sql, "SELECT %s, %s%s AND %s %s", query->columns, query->serial, query->from,
+             query->serial, range ? "BETWEEN ?2 AND ?3" : "IN (NULL");
+    for (size_t i = 0; i < count && !range; i++)
         buf_addf(&sql, ", ?%d", (int)i + 2);
-    buf_addc(&sql, ')');
+    if (!range)
+        buf_addc(&sql, ')');
     struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
     stmt_text(stmt, 1, site_id);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && !range; i++)
         stmt_int(stmt, (int)i + 2, serials[i]);
+    if (range) {
+        stmt_int(stmt, 2, serials[0]);
+        stmt_int(stmt, 3, serials[count - 1]);
+    }
     return stmt;
 }

@@ -43,7 +43,8 @@ enum err visible_page(struct tx *tx, const struct list_query *query,
                       const struct visible_set *set, int64_t **serials_r, size_t *count_r,
                       int64_t *total_r);
 /* The rows of such a page: the query's columns, then the serial, of the items with
- * these serials in no order. Bound, ready to be stepped. */
+ * these serials in no order, and perhaps some that lie between them. Bound, ready
+ * to be stepped. */
 struct stmt *visible_rows(struct tx *tx, const struct list_query *query, const char *site_id,
                           const int64_t *serials, size_t count);
 

@@ -186,7 +186,7 @@ static bool find_site(struct tx *tx, const char *content_url, struct trust_site 
     struct site site;
     if (site_get_by_content_url(tx, content_url, &site) != E_OK)
         return false;
-    *site_r = (struct trust_site){site.id, site.content_url};
+    *site_r = (struct trust_site){site.id, site.content_url, site_is_suspended(&site)};
     return true;
 }
 
@@ -196,7 +196,8 @@ static bool find_user(struct tx *tx, const char *site_id, const char *name,
     struct user user;
     if (!user_find_exact(tx, site_id, name, &user, why_r))
         return false;
-    *user_r = (struct trust_user){user.id, user.name, role_name(user.role)};
+    *user_r = (struct trust_user){user.id, user.name, role_name(user.role),
+                                  user.role == ROLE_SERVER_ADMINISTRATOR};
     return true;
 }
 
@@ -273,6 +274,8 @@ static enum err finish_sign_in(struct call *call, const char *via, const char *p
     enum err err = choose_user(call, in, &user, &impersonator);
     if (err)
         return err;
+    if (site_is_suspended(&in->site) && user.role != ROLE_SERVER_ADMINISTRATOR)
+        return refuse(call, "site", "a site that is not suspended", "a suspended site");
     struct session about = {.site_id = in->site.id,
                             .user_id = user.id,
                             .via = via,
@@ -394,6 +397,7 @@ static enum err switch_site(struct call *call)
     if (strcmp(site.id, call->session->site_id) == 0)
         return tx_refuse(&call->tx, E403070, "The session is on this site already.");
     if (!account_of_user(&call->tx, call->session->user_id, &account) ||
+        (site_is_suspended(&site) && !account.server_admin) ||
         !user_for_sign_in(&call->tx, &account, site.id, &user))
         return switch_refused(call);
     err = session_end(&call->tx, call->session->id, NULL);

@@ -21,6 +21,7 @@
 #include "domain/actor.h"
 #include "domain/project.h"
 #include "domain/site.h"
+#include "domain/upgrade.h"
 #include "domain/user.h"
 #include "domain/visible.h"
 #include "http/http.h"
@@ -289,8 +290,8 @@ static bool create_all(void *context, struct tx *tx)
     struct user admin;
     if (!db_lock(tx->db, "first start"))
         return false;
-    if (!is_empty(tx))
-        return true; /* another node was first */
+    if (!is_empty(tx)) /* by an earlier start, or another node was first */
+        return upgrade_rows(tx) == E_OK;
     struct site_spec spec = {.name = "Default", .content_url = ""};
     struct user_spec user = {.name = first->admin_name,
                              .site_role = "ServerAdministrator",

@@ -100,9 +100,10 @@ static bool take_known(struct checking *c)
     c->app.site_id = kept(c, k->app.site_id);
     c->app.name = kept(c, k->app.name);
     c->secret = k->secret; /* used before the entry is given back */
-    c->out->user =
-        (struct trust_user){kept(c, k->user.id), kept(c, k->user.name), kept(c, k->user.site_role)};
-    c->out->site = (struct trust_site){kept(c, k->site.id), kept(c, k->site.content_url)};
+    c->out->user = (struct trust_user){kept(c, k->user.id), kept(c, k->user.name),
+                                       kept(c, k->user.site_role), k->user.server_admin};
+    c->out->site =
+        (struct trust_site){kept(c, k->site.id), kept(c, k->site.content_url), k->site.suspended};
     c->out->known_since = k->read_at;
     take_app(c);
     return true;
@@ -120,7 +121,7 @@ static bool find_site(struct checking *c)
 {
     struct direct_outcome *out = c->out;
     if (!c->request->find_site(c->tx, c->request->content_url, &out->site))
-        out->site = (struct trust_site){NULL, NULL};
+        out->site = (struct trust_site){NULL, NULL, false};
     out->site_id = out->site.id;
     return true;
 }
@@ -235,13 +236,16 @@ static bool check_user(struct checking *c)
 
 static bool check_site(struct checking *c)
 {
-    if (c->out->site.id)
+    const struct trust_site *site = &c->out->site;
+    bool shut = site->id && site->suspended && !c->out->user.server_admin;
+    if (site->id && !shut)
         return pass(c, TRUST_SITE, c->request->content_url);
     if (replayed(c))
         return refuse_replay(c);
-    return refuse(
-        c, TRUST_SITE, "the content URL of a site",
-        arena_printf(c->tx->arena, "'%.100s', which names no site", c->request->content_url));
+    return refuse(c, TRUST_SITE,
+                  shut ? "a site that is not suspended" : "the content URL of a site",
+                  arena_printf(c->tx->arena, "'%.100s', which %s", c->request->content_url,
+                               shut ? "is suspended" : "names no site"));
 }
 
 static bool check_app(struct checking *c)

@@ -19,10 +19,12 @@ struct trust_user {
     const char *id; /* site_user */
     const char *name;
     const char *site_role;
+    bool server_admin;
 };
 
 struct trust_site {
     const char *id, *content_url;
+    bool suspended; /* admits server administrators alone */
 };
 
 /* How a site is found; given by whoever owns sites. */

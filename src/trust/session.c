@@ -208,6 +208,17 @@ enum err sessions_end_app(struct tx *tx, const char *client_id)
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
 
+enum err sessions_end_site(struct tx *tx, const char *site_id, bool but_server_admins)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "DELETE FROM session WHERE site_id = ?1 AND (?2 = 0 OR NOT EXISTS (SELECT 1 FROM "
+                "site_user u JOIN account a ON a.id = u.account_id WHERE u.id = "
+                "session.site_user_id AND a.server_admin = 1))");
+    stmt_text(stmt, 1, site_id);
+    stmt_int(stmt, 2, but_server_admins);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
 /* ---- used jtis */
 
 static int64_t jti_key(const char *issuer, const char *jti)

@@ -42,6 +42,9 @@ enum err session_end(struct tx *tx, const char *id, bool *found_r);
  * secret, and all but the newest of a personal access token, have ended by
  * themselves: a session is good as long as what it came from is. */
 enum err sessions_end_app(struct tx *tx, const char *client_id);
+/* Ends those of a site, which is to be suspended (server administrators stay) or
+ * deleted (all end). */
+enum err sessions_end_site(struct tx *tx, const char *site_id, bool but_server_admins);
 
 /* A jti is used once for an issuer: true where this is the first use before
  * `expires_at`. One atomic step, also between nodes. *failed_r: the repository
