@@ -118,9 +118,10 @@ def may_update(world, user, project):
     return project.owner == user or holds(world, user, project, "Lead")
 
 
-def may_give_away(world, user, project):
-    """owner | administrators: a leader does not choose who owns it."""
-    return project.owner == user or is_administrator(world, user)
+def may_give(world, user, project, heir):
+    """owner | administrators: a leader does not choose who owns it, but may name who does."""
+    return project.owner == user or is_administrator(world, user) or (
+        project.owner == heir and may_update(world, user, project))
 
 
 def may_move(world, user, project, target):

@@ -209,7 +209,7 @@ def test_who_creates_inside(site):
             site.admin.ok("DELETE", f"{site.admin.site}/projects/{reply.doc['project']['id']}")
 
 
-def test_who_gives_away(site):
+def test_who_gives_to_another(site):
     for projects in site.cases:
         project, heir = (site.generator.choice(projects),
                          site.generator.choice(["creator1", "publisher1", "explorer1"]))
@@ -217,7 +217,7 @@ def test_who_gives_away(site):
             reply = site.as_user(user).call("PUT", site.path(project), {
                 "project": {"owner": {"id": site.ids["user", heir]}}})
             check(site, projects, user, f"gives {project.name} to {heir}",
-                  model.may_give_away(site.world, user, project), reply, "403004")
+                  model.may_give(site.world, user, project, heir), reply, "403004")
             if reply.status == 200:
                 project.owner = heir
     test_what_each_user_sees(site)

@@ -174,7 +174,7 @@ def test_every_row_is_in_question():
     assert {row["category"] for row in ROWS} <= {*CATEGORIES, "Jobs, Tasks and Schedules"}
 
 
-@pytest.mark.parametrize("row", SCOPED, ids=name_of)
+@pytest.mark.parametrize("row", SCOPED, ids=[name_of(row) for row in SCOPED])
 def test_both_must_hold(server, home, org, row):
     site = place(row, org, server, home)
     wanted = listed(row["scopes_any"])
@@ -196,7 +196,7 @@ def test_both_must_hold(server, home, org, row):
         assert str(reply.status) in listed(row["success"].replace(",", ";")), reply
 
 
-@pytest.mark.parametrize("row", UNSCOPED, ids=name_of)
+@pytest.mark.parametrize("row", UNSCOPED, ids=[name_of(row) for row in UNSCOPED])
 def test_what_no_scope_opens(server, home, org, row):
     things = Things(org, row)
     for name in (server.admin_name, org.name("Viewer")):
