@@ -13,6 +13,8 @@ struct tx;
     "p.id, p.name, p.description, p.content_permissions, p.owner_id, p.parent_id, p.is_default, " \
     "p.created_at, p.updated_at"
 
+enum { PROJECT_COLUMN_COUNT = 9 };
+
 /* Reads PROJECT_COLUMNS. */
 void project_read(struct tx *tx, struct stmt *stmt, struct project *project);
 /* False where the site has no such project; controlling_id is left out. */

@@ -280,8 +280,7 @@ static const char *projects_listed(struct world *w, const char *filter, const ch
     expect(w->tx,
            list_parse(w->tx, project_fields, project_field_count, NULL, NULL, filter, sort, &list),
            E_OK, filter);
-    expect(w->tx, project_list(w->tx, &w->admin, w->site_id, &list, &projects, &count, &total),
-           E_OK, filter);
+    expect(w->tx, project_list(w->tx, &w->admin, &list, &projects, &count, &total), E_OK, filter);
     assert_int_equal(total, count);
     buf_init(&out, w->tx->arena, 0);
     buf_adds(&out, "");
@@ -443,8 +442,7 @@ static void projects_moved_and_changed(void **state)
     int64_t total;
     assert_string_equal(standard, "Default");
     parse_filter(w.tx, "name:eq:Default", &list);
-    expect(w.tx, project_list(w.tx, &w.admin, w.site_id, &list, &listed, &count, &total), E_OK,
-           "default");
+    expect(w.tx, project_list(w.tx, &w.admin, &list, &listed, &count, &total), E_OK, "default");
     assert_true(listed[0].is_default);
     const char *home = listed[0].id;
     const struct {
@@ -516,8 +514,7 @@ static void projects_deleted_with_what_is_in_them(void **state)
     size_t count;
     int64_t total;
     parse_filter(w.tx, "name:eq:Default", &list);
-    expect(w.tx, project_list(w.tx, &w.admin, w.site_id, &list, &listed, &count, &total), E_OK,
-           "list");
+    expect(w.tx, project_list(w.tx, &w.admin, &list, &listed, &count, &total), E_OK, "list");
     expect(w.tx, project_delete(w.tx, &w.admin, w.site_id, listed[0].id), E403003, "default");
     project_in(&w, "A", NULL); /* its name is free again */
 }

@@ -270,7 +270,7 @@ static bool sees(struct world *w, struct visible_cache *cache)
     int64_t serial = stmt_get_int(stmt, 0);
     stmt_reset(stmt);
     actor.visible = cache;
-    expect(w->tx, visible_projects(w->tx, &actor, &set), E_OK, "visible");
+    expect(w->tx, visible_items(w->tx, &actor, TYPE_PROJECT, &set), E_OK, "visible");
     return visible_has(&set, serial);
 }
 
