@@ -23,12 +23,14 @@ CATEGORIES = ("Site", "Users", "Groups", "Group Sets", "Projects", "Permissions"
 RULE = [{"name": "Read", "mode": "Allow"}]
 
 # Codes of a refusal for lack of rights: that of nearly all, and the documented others.
+# To whom may not see it, a job is not there.
 FORBIDDEN = "403004"
 OTHER_CODES = {
     ("GET", "/sites/{site-id}/users/{user-id}"): "403133",
     ("GET", "/sites/{site-id}/users/{user-id}/groups"): "403133",
     ("POST", "/sites/{site-id}/projects"): "403045",
     ("GET", "/sites/{site-id}/projects/{project-id}/default-permissions/{content-type}"): "403036",
+    ("GET", "/sites/{site-id}/jobs/{job-id}"): "404018",
     ("PUT", "/sites/{site-id}/jobs/{job-id}"): "403032",
 }
 # Open to every user of the site, who then sees less.
