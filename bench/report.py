@@ -141,6 +141,12 @@ each. A run with a single answer that is not 2xx, or a lost connection, fails.
   connected apps in the repository; memory one second after that answer.
 - **Projects**: a page of 100, as an administrator, out of 1,000 and out of
   1,000,000 projects: the first page, and one in the middle.
+- **Users**: first pages of lists of 1,000 and of 1,000,000 users (four roles in
+  turn, a full name and a last sign-in each), as an administrator: of one role or
+  two by name, of one role by last sign-in, of all by friendly name; and one user by
+  a filter on the name, another name each time. Each request has a URI of its own,
+  50,000 of them, so that no more than one in fifty is answered out of what is kept
+  with the caller. A page far from the first costs a walk along the index to it.
 
 ## Repeat
 

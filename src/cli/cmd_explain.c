@@ -70,8 +70,11 @@ static bool find_user(struct tx *tx, const char *site_id, const char *name,
     struct user user;
     if (!user_find_exact(tx, site_id, name, &user, why_r))
         return false;
-    *user_r = (struct trust_user){user.id, user.name, role_name(user.role),
-                                  user.role == ROLE_SERVER_ADMINISTRATOR};
+    *user_r = (struct trust_user){.id = user.id,
+                                  .name = user.name,
+                                  .site_role = role_name(user.role),
+                                  .server_admin = user.role == ROLE_SERVER_ADMINISTRATOR,
+                                  .role_granted = user.role_granted};
     return true;
 }
 

@@ -7,7 +7,7 @@
 
 const struct list_field project_fields[] = {
     {"name", "p.name", LIST_TEXT, OPS_EQ | OPS_IN | OPS_CIEQ},
-    {"ownerName", "o.name", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"ownerName", "o.name", LIST_TEXT, OPS_EQ | OPS_IN | OPS_CIEQ},
     {"ownerEmail", "o.email", LIST_TEXT, OPS_EQ | OPS_IN},
     {"ownerDomain", "'local'", LIST_TEXT, OPS_EQ | OPS_IN},
     {"parentProjectId", "p.parent_id", LIST_TEXT, OPS_EQ | OPS_IN},

@@ -1,35 +1,18 @@
 /* site.c: see site.h. */
 #include "domain/site.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/arena.h"
-#include "base/buf.h"
-#include "base/codec.h"
 #include "base/fold.h"
 #include "base/ident.h"
 #include "domain/actor.h"
 #include "domain/group.h"
+#include "domain/licence.h"
 #include "domain/project.h"
+#include "domain/site_settings.h"
 #include "domain/user.h"
 #include "store/tx.h"
-
-static const struct site_attribute ATTRIBUTES[] = {
-#define SITE_ATTRIBUTE(name, kind, fallback, changer) \
-    {#name, SITE_##kind, fallback, CHANGED_BY_##changer},
-#include "tbl/site_attributes.def"
-#undef SITE_ATTRIBUTE
-};
-
-enum { ATTRIBUTE_COUNT = sizeof ATTRIBUTES / sizeof *ATTRIBUTES, SETTINGS_ROOM = 320 << 10 };
-
-const struct site_attribute *site_attributes(size_t *count_r)
-{
-    *count_r = ATTRIBUTE_COUNT;
-    return ATTRIBUTES;
-}
 
 #define SITE_COLUMNS \
     "id, name, content_url, state, admin_mode, attributes, user_count, project_count, created_at"
@@ -47,228 +30,6 @@ static void site_read(struct tx *tx, struct stmt *stmt, struct site *site)
         .project_count = stmt_get_int(stmt, 7),
         .created_at = stmt_get_int(stmt, 8),
     };
-}
-
-/* ---- settings, one a line: name=value, with %, \n and \r of values escaped */
-
-static void encode_setting(struct buf *out, const char *name, const char *value)
-{
-    buf_addf(out, "%s=", name);
-    for (; *value; value++) {
-        if (*value == '%' || *value == '\n' || *value == '\r')
-            buf_addf(out, "%%%02X", (unsigned char)*value);
-        else
-            buf_addc(out, *value);
-    }
-    buf_addc(out, '\n');
-}
-
-/* As it was set; NULL where it was not. */
-static const char *stored(struct tx *tx, const struct site *site, const char *name)
-{
-    size_t name_len = strlen(name);
-    for (const char *line = site->settings; *line;) {
-        size_t len = strcspn(line, "\n");
-        if (len > name_len && line[name_len] == '=' && memcmp(line, name, name_len) == 0) {
-            char *value = arena_alloc(tx->arena, len - name_len);
-            const char *text = line + name_len + 1;
-            return percent_decode(text, len - name_len - 1, false, value) ? value : NULL;
-        }
-        line += len + (line[len] == '\n');
-    }
-    return NULL;
-}
-
-static const char *const TIERS[] = {"tierCreatorCapacity", "tierExplorerCapacity",
-                                    "tierViewerCapacity"};
-enum { TIER_COUNT = sizeof TIERS / sizeof *TIERS };
-
-/* How many users the capacities leave room for; NULL where one has no bound. */
-static const char *sum_of_tiers(struct tx *tx, const struct site *site)
-{
-    long long sum = 0;
-    for (size_t i = 0; i < TIER_COUNT; i++) {
-        const char *capacity = stored(tx, site, TIERS[i]);
-        if (!capacity)
-            return NULL;
-        sum += strtoll(capacity, NULL, 10);
-    }
-    return arena_printf(tx->arena, "%lld", sum);
-}
-
-const char *site_setting(struct tx *tx, const struct site *site, const struct site_attribute *which)
-{
-    const char *value = stored(tx, site, which->name);
-    if (!value && strcmp(which->name, "userQuota") == 0)
-        value = sum_of_tiers(tx, site);
-    if (!value && *which->fallback)
-        value = which->fallback;
-    return value;
-}
-
-static const struct site_attribute *attribute_of(const char *name)
-{
-    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++)
-        if (strcmp(ATTRIBUTES[i].name, name) == 0)
-            return &ATTRIBUTES[i];
-    return NULL;
-}
-
-static bool whole(const char *text, int64_t *value_r)
-{
-    size_t digits = strspn(text + (*text == '-'), "0123456789");
-    if (!digits || digits > 11 || text[digits + (*text == '-')])
-        return false;
-    *value_r = strtoll(text, NULL, 10);
-    return true;
-}
-
-static bool one_of(const char *value, const char *const *words, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(value, words[i]) == 0)
-            return true;
-    return false;
-}
-#define ONE_OF(value, ...)                            \
-    one_of(value, (const char *const[]){__VA_ARGS__}, \
-           sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
-
-/* The form of names in the tz database: America/Argentina/Buenos_Aires, Etc/GMT+5.
- * Whether this machine knows the zone is asked where times are reckoned. */
-static bool zone_fits(const char *value)
-{
-    static const char allowed[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
-    return strlen(value) <= SITE_ZONE_MOST && value[strspn(value, allowed)] == '\0' &&
-           !strstr(value, "//") && *value != '/' && (!*value || value[strlen(value) - 1] != '/');
-}
-
-static bool value_fits(const struct site_attribute *a, const char *value)
-{
-    int64_t n;
-    switch (a->kind) {
-    case SITE_BOOL:
-        return ONE_OF(value, "true", "false");
-    case SITE_NUMBER:
-        return whole(value, &n) && n >= INT32_MIN && n <= INT32_MAX;
-    case SITE_COUNT:
-        return whole(value, &n);
-    case SITE_LIMIT:
-        return whole(value, &n) && (n == -1 || (n >= 2 && n <= 10000));
-    case SITE_QUOTA:
-        return whole(value, &n) && (n > 0 || n == -1);
-    case SITE_CAPACITY:
-        return whole(value, &n) && n >= -1;
-    case SITE_ZONE:
-        return zone_fits(value);
-    case SITE_ASK: /* the first is of older versions, and clients still send it */
-        return ONE_OF(value, "EnabledByDefault", "DisabledByDefault", "DisabledAlways");
-    case SITE_ENCRYPTION:
-        return ONE_OF(value, "enforced", "enabled", "disabled");
-    case SITE_VISIBILITY:
-        return ONE_OF(value, "FULL", "LIMITED");
-    default:
-        return strlen(value) <= SITE_TEXT_MOST;
-    }
-}
-
-/* -1 stands for no bound, which is kept as no value. */
-static bool takes_away(const struct site_attribute *a, const char *value)
-{
-    int64_t n;
-    return (a->kind == SITE_QUOTA || a->kind == SITE_CAPACITY) && whole(value, &n) && n == -1;
-}
-
-static const char *canonical(struct arena *arena, const struct site_attribute *a, const char *value)
-{
-    if (a->kind == SITE_BOOL && (strcasecmp(value, "true") == 0 || strcmp(value, "1") == 0))
-        return "true";
-    if (a->kind == SITE_BOOL && (strcasecmp(value, "false") == 0 || strcmp(value, "0") == 0))
-        return "false";
-    return arena_strdup(arena, value);
-}
-
-/* The last value that the request names; NULL where it names none. */
-static const char *given(struct tx *tx, const struct site_spec *spec, const char *name)
-{
-    const char *value = NULL;
-    for (size_t i = 0; i < spec->setting_count; i++)
-        if (strcmp(spec->settings[i].name, name) == 0)
-            value = canonical(tx->arena, attribute_of(name), spec->settings[i].value);
-    return value;
-}
-
-static bool sets(struct tx *tx, const struct site_spec *spec, const char *name)
-{
-    const char *value = given(tx, spec, name);
-    return value && !takes_away(attribute_of(name), value);
-}
-
-static bool sets_tiers(struct tx *tx, const struct site_spec *spec)
-{
-    for (size_t i = 0; i < TIER_COUNT; i++)
-        if (sets(tx, spec, TIERS[i]))
-            return true;
-    return false;
-}
-
-static bool is_tier(const char *name)
-{
-    return one_of(name, TIERS, TIER_COUNT);
-}
-
-static enum err check_settings(struct tx *tx, const struct site_spec *spec)
-{
-    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
-        const char *value = given(tx, spec, ATTRIBUTES[i].name);
-        if (value && !value_fits(&ATTRIBUTES[i], value))
-            return tx_refuse(tx, E400000, "'%.60s' is no value for the site attribute %s.", value,
-                             ATTRIBUTES[i].name);
-    }
-    return E_OK;
-}
-
-/* What an attribute is after the request: its new value, NULL for none. A user
- * quota takes the place of capacities, and they of it. */
-static const char *merged(struct tx *tx, const struct site *before, const struct site_spec *spec,
-                          const struct site_attribute *a)
-{
-    const char *value = given(tx, spec, a->name);
-    if (value)
-        return takes_away(a, value) ? NULL : value;
-    if (is_tier(a->name) && sets(tx, spec, "userQuota"))
-        return NULL;
-    if (strcmp(a->name, "userQuota") == 0 && sets_tiers(tx, spec))
-        return NULL;
-    return stored(tx, before, a->name);
-}
-
-/* What is kept of a site beside the table of attributes. */
-static const char *const EMBEDDING[] = {"embedding.unrestricted", "embedding.allowList"};
-
-/* All settings after the request; embedding NULL: as it was. */
-static const char *encode_settings(struct tx *tx, const struct site *before,
-                                   const struct site_spec *spec,
-                                   const struct site_embedding *embedding)
-{
-    struct buf out;
-    const char *embedded[] = {stored(tx, before, EMBEDDING[0]), stored(tx, before, EMBEDDING[1])};
-    if (embedding) {
-        embedded[0] = embedding->unrestricted ? "true" : "false";
-        embedded[1] = embedding->allow_list;
-    }
-    buf_init(&out, tx->arena, SETTINGS_ROOM);
-    buf_adds(&out, "");
-    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
-        const char *value = merged(tx, before, spec, &ATTRIBUTES[i]);
-        if (value)
-            encode_setting(&out, ATTRIBUTES[i].name, value);
-    }
-    for (size_t i = 0; i < 2; i++)
-        if (embedded[i])
-            encode_setting(&out, EMBEDDING[i], embedded[i]);
-    return out.bytes;
 }
 
 static bool content_url_valid(const char *text)
@@ -303,14 +64,14 @@ static enum err check_names(struct tx *tx, const struct site_spec *spec, bool is
 static enum err check_modes(struct tx *tx, const struct site *before, const struct site_spec *spec)
 {
     const char *mode = spec->admin_mode ? spec->admin_mode : before->admin_mode;
-    bool quota = merged(tx, before, spec, attribute_of("userQuota")) != NULL;
+    bool quota = settings_keep_quota(tx, before, spec);
     if (!ONE_OF(mode, "ContentAndUsers", "ContentOnly"))
         return tx_refuse(tx, E400013,
                          "The adminMode '%.40s' is neither ContentAndUsers nor ContentOnly.", mode);
     if (spec->state && !ONE_OF(spec->state, "Active", "Suspended"))
         return tx_refuse(tx, E400000, "The state '%.40s' is neither Active nor Suspended.",
                          spec->state);
-    if (sets(tx, spec, "userQuota") && sets_tiers(tx, spec))
+    if (settings_set_quota(spec) && settings_set_tiers(spec))
         return tx_refuse(tx, E409004, "A userQuota can't be set together with tiered capacities.");
     if (quota && strcmp(mode, "ContentOnly") == 0)
         return tx_refuse(tx, E409004,
@@ -324,7 +85,7 @@ static enum err check_spec(struct tx *tx, const struct site *before, const struc
 {
     enum err err = check_names(tx, spec, is_default);
     if (!err)
-        err = check_settings(tx, spec);
+        err = settings_check(tx, spec);
     return err ? err : check_modes(tx, before, spec);
 }
 
@@ -389,7 +150,7 @@ static struct site changed(struct tx *tx, const struct site *before, const struc
         .content_url = spec->content_url ? spec->content_url : before->content_url,
         .state = spec->state ? spec->state : before->state,
         .admin_mode = spec->admin_mode ? spec->admin_mode : before->admin_mode,
-        .settings = encode_settings(tx, before, spec, NULL),
+        .settings = settings_merge(tx, before, spec, NULL),
     };
 }
 
@@ -447,15 +208,6 @@ static bool differs(const char *wanted, const char *is)
     return wanted && strcmp(wanted, is) != 0;
 }
 
-static bool setting_stays(struct tx *tx, const struct site *site, const struct site_attribute *a,
-                          const char *value)
-{
-    const char *is = site_setting(tx, site, a);
-    if (takes_away(a, value))
-        return stored(tx, site, a->name) == NULL;
-    return is && strcmp(value, is) == 0;
-}
-
 /* Clients send a site back as they read it: what stays as it is may be named. */
 static enum err check_rights(struct tx *tx, const struct actor *actor, const struct site *site,
                              const struct site_spec *spec)
@@ -472,13 +224,8 @@ static enum err check_rights(struct tx *tx, const struct actor *actor, const str
         return needs_server_admin(tx, "adminMode");
     if (differs(spec->state, site->state))
         return needs_server_admin(tx, "state");
-    for (size_t i = 0; i < ATTRIBUTE_COUNT; i++) {
-        const struct site_attribute *a = &ATTRIBUTES[i];
-        const char *value = given(tx, spec, a->name);
-        if (a->changed_by == CHANGED_BY_SERVER && value && !setting_stays(tx, site, a, value))
-            return needs_server_admin(tx, a->name);
-    }
-    return E_OK;
+    const char *setting = settings_of_server(tx, site, spec);
+    return setting ? needs_server_admin(tx, setting) : E_OK;
 }
 
 static const char UPDATE_SQL[] =
@@ -505,14 +252,6 @@ enum err site_update(struct tx *tx, const struct actor *actor, const char *id,
     return err ? err : site_get(tx, before.id, site_r);
 }
 
-void site_get_embedding(struct tx *tx, const struct site *site, struct site_embedding *embedding_r)
-{
-    const char *unrestricted = stored(tx, site, EMBEDDING[0]);
-    const char *allow_list = stored(tx, site, EMBEDDING[1]);
-    embedding_r->unrestricted = !unrestricted || strcmp(unrestricted, "true") == 0;
-    embedding_r->allow_list = allow_list ? allow_list : "";
-}
-
 enum err site_set_embedding(struct tx *tx, const char *id, const struct site_embedding *embedding)
 {
     struct site site;
@@ -525,7 +264,7 @@ enum err site_set_embedding(struct tx *tx, const char *id, const struct site_emb
     struct stmt *stmt =
         db_prepare(tx->db, "UPDATE site SET attributes = ?2, updated_at = ?3 WHERE id = ?1");
     stmt_text(stmt, 1, site.id);
-    stmt_text(stmt, 2, encode_settings(tx, &site, &nothing, embedding));
+    stmt_text(stmt, 2, settings_merge(tx, &site, &nothing, embedding));
     stmt_int(stmt, 3, tx->now);
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
@@ -663,19 +402,13 @@ enum err site_list(struct tx *tx, const struct actor *actor, const struct list_r
 
 enum err site_usage(struct tx *tx, const char *site_id, struct site_usage *usage_r)
 {
-    struct stmt *stmt = db_prepare(
-        tx->db, "SELECT COUNT(*), "
-                "SUM(CASE WHEN site_role IN ('ServerAdministrator', 'SiteAdministratorCreator', "
-                "'Creator') THEN 1 ELSE 0 END), "
-                "SUM(CASE WHEN site_role IN ('SiteAdministratorExplorer', 'ExplorerCanPublish', "
-                "'Explorer') THEN 1 ELSE 0 END), "
-                "SUM(CASE WHEN site_role = 'Viewer' THEN 1 ELSE 0 END) "
-                "FROM site_user WHERE site_id = ?1 AND site_role <> 'Unlicensed'");
-    stmt_text(stmt, 1, site_id);
-    if (stmt_step(stmt) != DB_ROW)
-        return tx_broken(tx);
-    *usage_r = (struct site_usage){stmt_get_int(stmt, 0), stmt_get_int(stmt, 1),
-                                   stmt_get_int(stmt, 2), stmt_get_int(stmt, 3)};
-    stmt_reset(stmt);
+    int64_t counts[ROLE_UNKNOWN];
+    enum err err = licence_counts(tx, site_id, counts);
+    if (err)
+        return err;
+    *usage_r = (struct site_usage){.creators = licence_holders(counts, LICENCE_CREATOR),
+                                   .explorers = licence_holders(counts, LICENCE_EXPLORER),
+                                   .viewers = licence_holders(counts, LICENCE_VIEWER)};
+    usage_r->users = usage_r->creators + usage_r->explorers + usage_r->viewers;
     return E_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/ident.h"
+#include "domain/group_license.h"
 #include "domain/site.h"
 #include "domain/user.h"
 #include "http/http.h"
@@ -133,9 +134,10 @@ static bool signed_in_lately(const struct call *call)
            in->direct.known_since > call->tx.now - 60000;
 }
 
-/* Opens the session that all ways of signing in end with. */
+/* Opens the session that all ways of signing in end with. `granted`: the role that
+ * a group of the user grants by it; NULL where the user has no less already. */
 static enum err open_session(struct call *call, struct session *about, const char *content_url,
-                             const char *subject)
+                             const char *subject, const char *granted)
 {
     const char *token;
     int64_t life = call->tuning->session_life_ms;
@@ -146,6 +148,13 @@ static enum err open_session(struct call *call, struct session *about, const cha
         err = user_signed_in(&call->tx, about->user_id, &noted);
     if (noted)
         call->job.quiet = false;
+    if (!err && granted) {
+        call->job.quiet = false;
+        err = group_license_grant(&call->tx, about->site_id, about->user_id, granted);
+        if (err == E409014)
+            return refuse(call, "licence", "a licence for the role that a group grants",
+                          "none left on the site");
+    }
     if (!err)
         err = session_open(&call->tx, about, &token);
     if (err)
@@ -178,7 +187,8 @@ static enum err jwt_commit(struct call *call)
                             .app_epoch = in->direct.app_epoch,
                             .scopes = in->direct.scopes,
                             .site_bound = !in->direct.app_vetted};
-    return open_session(call, &about, in->direct.site.content_url, in->direct.user.name);
+    return open_session(call, &about, in->direct.site.content_url, in->direct.user.name,
+                        in->direct.user.role_granted ? in->direct.user.site_role : NULL);
 }
 
 static bool find_site(struct tx *tx, const char *content_url, struct trust_site *site_r)
@@ -196,8 +206,11 @@ static bool find_user(struct tx *tx, const char *site_id, const char *name,
     struct user user;
     if (!user_find_exact(tx, site_id, name, &user, why_r))
         return false;
-    *user_r = (struct trust_user){user.id, user.name, role_name(user.role),
-                                  user.role == ROLE_SERVER_ADMINISTRATOR};
+    *user_r = (struct trust_user){.id = user.id,
+                                  .name = user.name,
+                                  .site_role = role_name(user.role),
+                                  .server_admin = user.role == ROLE_SERVER_ADMINISTRATOR,
+                                  .role_granted = user.role_granted};
     return true;
 }
 
@@ -232,6 +245,11 @@ static enum err jwt_check(struct call *call)
 
 /* ---- password and personal access token */
 
+static const char *granted_role(const struct user *user)
+{
+    return user->role_granted ? role_name(user->role) : NULL;
+}
+
 static enum err check_throttle(struct call *call, const char *name)
 {
     int64_t retry_ms;
@@ -261,7 +279,7 @@ static enum err choose_user(struct call *call, struct sign_in *in, struct user *
     struct actor admin = {.user_id = user_r->id, .role = ROLE_SERVER_ADMINISTRATOR};
     *impersonator_r = user_r->id;
     enum err err = user_get(&call->tx, &admin, in->site.id, in->impersonate, user_r);
-    if (!err && user_r->role == ROLE_UNLICENSED)
+    if (!err && !group_license_admits(user_r))
         return refuse(call, "user", "a licensed user of the site", "an unlicensed one");
     return err;
 }
@@ -281,7 +299,7 @@ static enum err finish_sign_in(struct call *call, const char *via, const char *p
                             .via = via,
                             .pat_id = pat_id,
                             .impersonator_id = impersonator};
-    return open_session(call, &about, in->site.content_url, user.name);
+    return open_session(call, &about, in->site.content_url, user.name, granted_role(&user));
 }
 
 static enum err password_commit(struct call *call)
@@ -406,7 +424,7 @@ static enum err switch_site(struct call *call)
                             .via = call->session->via,
                             .pat_id = call->session->pat_id};
     call->event.kind = "signin";
-    return err ? err : open_session(call, &about, site.content_url, user.name);
+    return err ? err : open_session(call, &about, site.content_url, user.name, granted_role(&user));
 }
 
 const struct handler rest_auth_switch_site = {switch_site, STARTS_WRITING, false};

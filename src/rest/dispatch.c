@@ -231,8 +231,8 @@ void call_reply(struct call *call)
         send_error(call);
     else if (call->answer)
         http_reply(call->http, call->status, call->answer_type, call->answer, strlen(call->answer));
-    else if (call->status == 204)
-        http_reply(call->http, 204, NULL, NULL, 0);
+    else if (!call->out->children) /* a method without an answer, by 204 or 200 */
+        http_reply(call->http, call->status, NULL, NULL, 0);
     else
         send_document(call, call->status);
     caller_release(caller);

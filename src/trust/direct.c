@@ -100,8 +100,9 @@ static bool take_known(struct checking *c)
     c->app.site_id = kept(c, k->app.site_id);
     c->app.name = kept(c, k->app.name);
     c->secret = k->secret; /* used before the entry is given back */
-    c->out->user = (struct trust_user){kept(c, k->user.id), kept(c, k->user.name),
-                                       kept(c, k->user.site_role), k->user.server_admin};
+    c->out->user =
+        (struct trust_user){kept(c, k->user.id), kept(c, k->user.name), kept(c, k->user.site_role),
+                            k->user.server_admin, k->user.role_granted};
     c->out->site =
         (struct trust_site){kept(c, k->site.id), kept(c, k->site.content_url), k->site.suspended};
     c->out->known_since = k->read_at;

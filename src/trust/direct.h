@@ -20,6 +20,7 @@ struct trust_user {
     const char *name;
     const char *site_role;
     bool server_admin;
+    bool role_granted; /* by a group, to be written as the user signs in */
 };
 
 struct trust_site {

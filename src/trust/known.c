@@ -89,9 +89,10 @@ static struct entry *entry_new(uint64_t generation, const struct known *from)
                                     .epoch = from->app.epoch};
     entry->known.secret = secret;
     entry->known.read_at = from->read_at;
-    entry->known.user = (struct trust_user){
-        arena_strdup(arena, from->user.id), arena_strdup(arena, from->user.name),
-        arena_strdup(arena, from->user.site_role), from->user.server_admin};
+    entry->known.user = (struct trust_user){arena_strdup(arena, from->user.id),
+                                            arena_strdup(arena, from->user.name),
+                                            arena_strdup(arena, from->user.site_role),
+                                            from->user.server_admin, from->user.role_granted};
     entry->known.site =
         (struct trust_site){arena_strdup(arena, from->site.id),
                             arena_strdup(arena, from->site.content_url), from->site.suspended};

@@ -1,0 +1,21 @@
+/* content_priv: what the files of published content share. */
+#ifndef EASEL_DOMAIN_CONTENT_PRIV_H
+#define EASEL_DOMAIN_CONTENT_PRIV_H
+
+#include <stdbool.h>
+
+#include "domain/content_item.h"
+
+/* A row of tbl/content_kinds.def. */
+struct content_kind {
+    enum err unknown, unread, unwritten, owner, target, taken, renamed;
+};
+const struct content_kind *content_kind(enum content_type type);
+
+/* Whatever the actor may do with it; false where the site has no such item. */
+bool content_item_find(struct tx *tx, const char *site_id, enum content_type type, const char *id,
+                       struct content_item *item_r);
+enum err content_item_access(struct tx *tx, const struct actor *actor,
+                             const struct content_item *item, cap_set *capabilities_r);
+
+#endif
