@@ -12,7 +12,7 @@ BUILD="gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libgnutls28-
 RUN="curl"
 TEST="clang libclang-rt-14-dev clang-format clang-tidy cppcheck libcmocka-dev postgresql
  python3 python3-pytest python3-requests python3-jwt python3-lxml python3-psycopg2
- libxml2-utils openssl sqlite3 valgrind man-db git"
+ libxml2-utils openssl sqlite3 valgrind man-db git nodejs npm"
 BENCH="nginx-light wrk glewlwyd nodejs npm python3 python3-requests python3-jwt openssl"
 
 check=no
