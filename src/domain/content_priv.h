@@ -18,4 +18,13 @@ bool content_item_find(struct tx *tx, const char *site_id, enum content_type typ
 enum err content_item_access(struct tx *tx, const struct actor *actor,
                              const struct content_item *item, cap_set *capabilities_r);
 
+/* Counts items and bytes of a type ("workbook" ... "view") on the site. */
+enum err content_counted(struct tx *tx, const char *site_id, const char *type_name, int64_t items,
+                         int64_t bytes);
+
+/* Makes the workbook's views those of the spec; LUIDs stay with names (view.c). */
+struct publish_spec;
+enum err publish_views(struct tx *tx, const char *site_id, const char *workbook_id,
+                       const struct publish_spec *spec);
+
 #endif

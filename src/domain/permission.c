@@ -188,6 +188,34 @@ enum err permission_copy(struct tx *tx, const char *site_id, const char *from, c
     return stmt_step(stmt) == DB_DONE ? access_changed(tx, site_id) : tx_broken(tx);
 }
 
+enum err permission_begin_item(struct tx *tx, const char *site_id, const char *project_id,
+                               enum content_type type, const char *item_id)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "INSERT INTO permission_rule (item_id, content_type, grantee_id, grantee_kind, "
+                "site_id, allow_set, deny_set) SELECT ?2, content_type, grantee_id, grantee_kind, "
+                "site_id, allow_set, deny_set FROM permission_rule WHERE item_id = ?1 AND "
+                "content_type = ?3");
+    stmt_text(stmt, 1, project_id);
+    stmt_text(stmt, 2, item_id);
+    stmt_text(stmt, 3, content_type_name(type));
+    return stmt_step(stmt) == DB_DONE ? access_changed(tx, site_id) : tx_broken(tx);
+}
+
+enum err permission_begin_view(struct tx *tx, const char *site_id, const char *workbook_id,
+                               const char *view_id)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "INSERT INTO permission_rule (item_id, content_type, grantee_id, grantee_kind, "
+                "site_id, allow_set, deny_set) SELECT ?2, 'view', grantee_id, grantee_kind, "
+                "site_id, allow_set & ?3, deny_set & ?3 FROM permission_rule WHERE item_id = ?1 "
+                "AND content_type = 'workbook' AND ((allow_set | deny_set) & ?3) <> 0");
+    stmt_text(stmt, 1, workbook_id);
+    stmt_text(stmt, 2, view_id);
+    stmt_int(stmt, 3, content_type_capabilities(TYPE_VIEW));
+    return stmt_step(stmt) == DB_DONE ? access_changed(tx, site_id) : tx_broken(tx);
+}
+
 /* The project ?1 and all below it, at level 0 and deeper. */
 #define BELOW                                                                             \
     "WITH RECURSIVE below (id, level) AS (SELECT p.id, 0 FROM project p WHERE p.id = ?1 " \
