@@ -229,7 +229,7 @@ static enum err next_line(struct reader *r, size_t *left, const char **line_r)
 static enum err read_headers(struct reader *r, struct part *part)
 {
     size_t left = r->limits->headers;
-    const char *line = NULL;
+    const char *line = "";
     for (;;) {
         enum err err = next_line(r, &left, &line);
         if (err || !*line)
