@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import load
 import machine
 import report
+import users
 from easel import API, JSON, ConnectedApp, Easel, Repository
 from process import (LOAD_CORE, SERVER_CORE, busy_seconds, installed, on_core, pin,
                      wait_for_quiet)
@@ -31,21 +32,7 @@ from references import Glewlwyd, Nginx, OidcProvider
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 CONNECTIONS, WARM = 64, 0.5
-DISTINCT = 50_000  # requests; of these, 1,024 answers at most are kept (rest/callers.c)
 DISTURBED = 0.15  # of a core, used by others; their own writes to disk cost some servers 0.1
-
-
-# Lists of users: key, what it is, query, how many fit out of so many (and the administrator).
-USER_LISTS = (
-    ("role-name", "page of 100 of one role by name", "filter=siteRole:eq:Viewer&sort=name:asc",
-     lambda size: size // 4),
-    ("roles-name", "page of 100 of two roles by name",
-     "filter=siteRole:in:[Viewer,Creator]&sort=name:asc", lambda size: size // 2),
-    ("friendly", "page of 100 by friendly name", "sort=friendlyName:asc", lambda size: size + 1),
-    ("role-login", "page of 100 of one role by last sign-in",
-     "filter=siteRole:eq:Viewer&sort=lastLogin:desc", lambda size: size // 4),
-    ("name", "one by name", "filter=name:eq:{name}", lambda size: 1),
-)
 
 
 class Candidate:
@@ -275,35 +262,6 @@ def add_lists(bench):
                            [load.request("GET", path, headers)], connections=8)
 
 
-def users_of(easel, path, headers):
-    """The users of a page, and how many there are in all; kept answers would hide the work."""
-    status, _, body = easel.answer("GET", path, headers)
-    if status != 200:
-        raise RuntimeError(f"users: {status} {body[:300]!r}")
-    answer = json.loads(body)
-    return answer["users"].get("user", []), int(answer["pagination"]["totalAvailable"])
-
-
-def add_user_lists(bench):
-    for size in (1_000, 1_000_000):
-        easel, _, (names, _) = bench.new_easel(
-            f"easel-users-{size}", lambda repository, n=size: repository.add_users(n))
-        token, site = easel.sign_in_as_admin()
-        headers = [("Accept", "application/json"), ("X-Tableau-Auth", token)]
-        base = f"{API}/sites/{site}/users?pageSize=100"
-        for key, title, query, total in USER_LISTS:
-            queries = [query.replace("{name}", names[i * 7919 % size]) for i in range(DISTINCT)]
-            # A number that nothing reads makes each request one of its own: answers are kept
-            # by their URI (those of a page are too long to be, those of one user are not).
-            paths = [f"{base}&{one}&n={i}" for i, one in enumerate(queries)]
-            users, found = users_of(easel, paths[0], headers)
-            if (len(users), found) != (min(total(size), 100), total(size)):
-                raise RuntimeError(f"{key}: {len(users)} of {found}")
-            bench.add_load(f"users {size} {key}", f"Users: {title} out of {size:,}", easel,
-                           [load.request("GET", path, headers) for path in paths],
-                           connections=8)
-
-
 def aims(bench):
     median = {c.key: c.figure.median for c in bench.candidates if c.figure.values}
     rows = []
@@ -324,9 +282,7 @@ def aims(bench):
     for where in ("first", "middle"):
         ratio(f"Time of the {where} page, 1,000,000 projects against 1,000",
               f"projects 1000 {where}", f"projects 1000000 {where}", "at most", 1.5)
-    for key, title, *_ in USER_LISTS:
-        ratio(f"Time of a {title}, 1,000,000 users against 1,000".replace("a one", "one"),
-              f"users 1000 {key}", f"users 1000000 {key}", "at most", 2)
+    users.aims(ratio)
     return rows
 
 
@@ -390,8 +346,8 @@ def main():
                 add_start(bench)
             if bench.wanted("projects"):
                 add_lists(bench)
-            if bench.wanted(*(f"users {key}" for key, *_ in USER_LISTS)):
-                add_user_lists(bench)
+            if bench.wanted(*users.KEYS):
+                users.add(bench)
             measure_rounds(bench)
             finish(bench, notes)
     finally:
