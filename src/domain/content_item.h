@@ -52,6 +52,8 @@ struct content_change {
 enum err content_item_update(struct tx *tx, const struct actor *actor, enum content_type type,
                              const char *id, const struct content_change *change,
                              struct content_item *item_r);
+/* Everything in a project and those below it goes with them; who may is the project's. */
+enum err content_delete_below(struct tx *tx, const char *site_id, const char *project_id);
 /* With its views, revisions and rules; blobs that nothing names any more are left to
  * the sweeper. Needs Delete. */
 enum err content_item_delete(struct tx *tx, const struct actor *actor, enum content_type type,

@@ -7,7 +7,7 @@
 #include "domain/actor.h"
 #include "domain/content_priv.h"
 #include "domain/permission.h"
-#include "domain/project.h"
+#include "domain/project_priv.h"
 #include "store/tx.h"
 
 /* ---- changing */
@@ -239,4 +239,50 @@ enum err content_item_delete(struct tx *tx, const struct actor *actor, enum cont
     if (!err)
         err = permission_forget_item(tx, actor->site_id, item.id);
     return err ? err : run(tx, "DELETE FROM content WHERE id = ?1", item.id);
+}
+
+static const struct {
+    const char *type_name, *count_sql, *bytes_sql;
+} BELOW[] = {
+#define OF_TYPE(type)                                                                  \
+    {                                                                                  \
+        type,                                                                          \
+            PROJECTS_BELOW "SELECT COUNT(*) FROM content WHERE content_type = '" type  \
+                           "' AND project_id IN (SELECT id FROM below)",               \
+            PROJECTS_BELOW                                                             \
+            "SELECT COALESCE(SUM(r.size_bytes), 0) FROM content c JOIN revision r ON " \
+            "r.content_id = c.id WHERE c.content_type = '" type                        \
+            "' AND c.project_id IN (SELECT id FROM below)"                             \
+    }
+    OF_TYPE("workbook"),
+    OF_TYPE("datasource"),
+    OF_TYPE("flow"),
+    {"view",
+     PROJECTS_BELOW "SELECT COUNT(*) FROM view v JOIN content c ON c.id = v.workbook_id WHERE "
+                    "v.hidden = 0 AND c.project_id IN (SELECT id FROM below)",
+     NULL},
+};
+
+enum err content_delete_below(struct tx *tx, const char *site_id, const char *project_id)
+{
+    enum err err = E_OK;
+    for (size_t i = 0; i < sizeof BELOW / sizeof *BELOW && !err; i++) {
+        int64_t items = number_of(tx, BELOW[i].count_sql, project_id);
+        int64_t bytes = BELOW[i].bytes_sql ? number_of(tx, BELOW[i].bytes_sql, project_id) : 0;
+        if (items || bytes)
+            err = content_counted(tx, site_id, BELOW[i].type_name, -items, -bytes);
+    }
+    if (!err)
+        err = run(tx,
+                  PROJECTS_BELOW
+                  "DELETE FROM permission_rule WHERE item_id IN (SELECT v.id FROM view v JOIN "
+                  "content c ON c.id = v.workbook_id WHERE c.project_id IN (SELECT id FROM below)) "
+                  "OR item_id IN (SELECT id FROM content WHERE project_id IN (SELECT id FROM "
+                  "below))",
+                  project_id);
+    return err ? err
+               : run(tx,
+                     PROJECTS_BELOW
+                     "DELETE FROM content WHERE project_id IN (SELECT id FROM below)",
+                     project_id);
 }

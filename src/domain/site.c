@@ -271,12 +271,13 @@ enum err site_set_embedding(struct tx *tx, const char *id, const struct site_emb
 
 /* ---- deleting */
 
-/* Projects name their parents and owners, and users their accounts, in ways that
- * keep those from being deleted first; the rest goes with the site's row. Each
+/* Content names its project and owner, projects their parents and owners, and users their accounts,
+ * in ways that keep those from being deleted first; the rest goes with the site's row. Each
  * statement is one for all rows: a site may hold hundreds of thousands. */
 static enum err delete_rows(struct tx *tx, const char *site_id)
 {
     static const char *const steps[] = {
+        "DELETE FROM content WHERE site_id = ?1",
         "DELETE FROM project WHERE site_id = ?1",
         "DELETE FROM site_user WHERE site_id = ?1",
         "DELETE FROM site WHERE id = ?1",

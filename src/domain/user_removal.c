@@ -18,6 +18,8 @@ static const struct {
 } CONTENT[] = {
     {"SELECT 1 FROM project WHERE owner_id = ?1 LIMIT 1",
      "UPDATE project SET owner_id = ?2 WHERE owner_id = ?1"},
+    {"SELECT 1 FROM content WHERE owner_id = ?1 LIMIT 1",
+     "UPDATE content SET owner_id = ?2 WHERE owner_id = ?1"},
 };
 
 enum err user_owns_content(struct tx *tx, const char *user_id, bool *owns_r)
