@@ -13,6 +13,7 @@
 #include "trust/jwt.h"
 
 struct http_request;
+struct issuers;
 struct keyring;
 struct lanes;
 struct log;
@@ -28,12 +29,19 @@ struct rest_config {
     struct scopes *scopes;
     struct recorder *recorder;
     struct throttle *throttle;
+    struct issuers *issuers;
     struct log *log;
 };
 
 /* Settings that may change while serving (SIGHUP). */
 struct rest_tuning {
     struct jwt_policy policy;
+    struct {                      /* external authorization servers */
+        struct jwt_policy policy; /* of their JWTs */
+        size_t limit;             /* of a site */
+        bool bare_audience;       /* see struct direct_request */
+        bool plain_http;
+    } eas;
     int64_t session_life_ms, pat_idle_ms;
     bool explain_refusals;
 };

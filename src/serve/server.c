@@ -18,6 +18,7 @@
 #include "base/ident.h"
 #include "base/log.h"
 #include "cli/config.h"
+#include "cli/eas_config.h"
 #include "domain/actor.h"
 #include "domain/project.h"
 #include "domain/site.h"
@@ -28,6 +29,8 @@
 #include "store/lane.h"
 #include "store/tx.h"
 #include "tbl/settings.h"
+#include "trust/eas.h"
+#include "trust/issuers.h"
 #include "trust/password.h"
 #include "trust/record.h"
 #include "trust/scope.h"
@@ -35,7 +38,7 @@
 #include "trust/session.h"
 #include "trust/throttle.h"
 
-enum { SWEEP_EVERY_MS = 1000, QUEUE_LIMIT = 16384 };
+enum { SWEEP_EVERY_MS = 1000, QUEUE_LIMIT = 16384, FETCHES_AT_ONCE = 8 };
 
 struct server {
     struct config *config; /* not owned */
@@ -44,6 +47,7 @@ struct server {
     struct scopes *scopes;
     struct recorder *recorder;
     struct throttle *throttle;
+    struct issuers *issuers;
     struct lanes *lanes;
     struct rest *rest;
     struct http_server *http;
@@ -178,12 +182,14 @@ static bool make_lanes(struct server *server, char *why, size_t why_size)
 
 static struct rest_tuning tuning_of(const struct config *config)
 {
-    struct rest_tuning tuning = {.policy = jwt_policy_default,
+    struct rest_tuning tuning = {.policy = policy_of(config),
                                  .session_life_ms = config_span(config, "session-life"),
                                  .pat_idle_ms = config_span(config, "pat-idle"),
                                  .explain_refusals = config_bool(config, "explain-refusals")};
-    tuning.policy.max_life_s = config_span(config, "jwt-max-life") / 1000;
-    tuning.policy.skew_s = config_span(config, "jwt-clock-skew") / 1000;
+    tuning.eas.policy = eas_policy_of(config);
+    tuning.eas.limit = (size_t)config_int(config, "eas-limit");
+    tuning.eas.bare_audience = config_bool(config, "eas-bare-audience");
+    tuning.eas.plain_http = config_bool(config, "fetch-plain-http");
     return tuning;
 }
 
@@ -194,6 +200,7 @@ static void make_rest(struct server *server)
                                .scopes = server->scopes,
                                .recorder = server->recorder,
                                .throttle = server->throttle,
+                               .issuers = server->issuers,
                                .log = server->log};
     struct rest_tuning tuning = tuning_of(server->config);
     server->rest = rest_new(&rest, &tuning);
@@ -210,6 +217,8 @@ struct server *server_new(struct config *config, char *why, size_t why_size)
     bool ok = !*data || make_directory(data, why, why_size);
     ok = ok && db_migrate(config_text(config, "repository"), why, why_size);
     ok = ok && (server->keyring = load_keys(config, why, why_size)) != NULL;
+    ok = ok && (server->issuers =
+                    issuers_of(config, FETCHES_AT_ONCE, server->log, why, why_size)) != NULL;
     if (ok) {
         make_parts(server);
         ok = make_lanes(server, why, why_size);
@@ -227,10 +236,13 @@ void server_free(struct server **server)
     if (!s)
         return;
     http_server_stop(&s->http);
-    lanes_free(&s->lanes); /* runs what waits, the record included */
+    if (s->issuers)
+        issuers_stop(s->issuers); /* who waits for keys goes on, and is answered */
+    lanes_free(&s->lanes);        /* runs what waits, the record included */
     rest_free(&s->rest);
     recorder_free(&s->recorder);
     throttle_free(&s->throttle);
+    issuers_free(&s->issuers);
     scopes_free(&s->scopes);
     keyring_free(&s->keyring);
     log_free(&s->log);
@@ -316,9 +328,19 @@ bool server_first_start(struct server *server, const struct first_start *first, 
 
 /* ---- serving */
 
+/* The server-wide external authorization server is what the configuration says. */
+static bool configure_eas(void *context, struct tx *tx)
+{
+    const struct config *config = context;
+    return eas_configure(tx, config_text(config, "eas-issuer"), config_text(config, "eas-jwks-uri"),
+                         config_bool(config, "fetch-plain-http")) == E_OK;
+}
+
 bool server_listen(struct server *server, const char **address_r, char *why, size_t why_size)
 {
     const struct config *c = server->config;
+    if (!server_act(server, configure_eas, server->config, why, why_size))
+        return false;
     const char *cert = config_text(c, "tls-cert"), *key = config_text(c, "tls-key");
     struct http_config http = {
         .listen = config_text(c, "listen"),
