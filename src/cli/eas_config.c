@@ -18,6 +18,7 @@ struct jwt_policy eas_policy_of(const struct config *config)
     struct jwt_policy policy = policy_of(config);
     policy.kind = JWT_EAS;
     policy.max_life_s = config_span(config, "eas-max-life") / 1000;
+    policy.scp_string = config_bool(config, "eas-scp-string");
     policy.barred = config_text(config, "eas-refused-algorithms");
     return policy;
 }

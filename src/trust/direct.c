@@ -42,10 +42,12 @@ static bool pass(struct checking *c, enum trust_check check, const char *found)
     return true;
 }
 
-static const char *scopes_of(struct arena *arena, const struct jwt *jwt)
+static const char *scopes_of(struct arena *arena, const struct jwt *jwt, bool string_too)
 {
     struct buf buf;
-    if (jwt->scp_state != JWT_SCP_OK || jwt->scp_count == 0)
+    bool readable =
+        jwt->scp_state == JWT_SCP_OK || (string_too && jwt->scp_state == JWT_SCP_STRING);
+    if (!readable || jwt->scp_count == 0)
         return NULL;
     buf_init(&buf, arena, 0);
     for (size_t i = 0; i < jwt->scp_count; i++) {
@@ -69,7 +71,7 @@ static bool check_form(struct checking *c)
     out->secret_id = out->jwt.kid;
     if (out->verdict.failed)
         return false;
-    out->scopes = scopes_of(c->tx->arena, &out->jwt);
+    out->scopes = scopes_of(c->tx->arena, &out->jwt, false);
     return true;
 }
 
@@ -198,6 +200,8 @@ static void choose_policy(struct checking *c)
     enum jwt_kind kind = c->out->kind;
     c->policy = kind == JWT_EAS ? *r->eas_policy : *r->policy;
     c->policy.kind = kind;
+    if (c->policy.scp_string)
+        c->out->scopes = scopes_of(c->tx->arena, &c->out->jwt, true);
     if (kind != JWT_EAS || !c->out->eas.site_id)
         return;
     c->policy.other_audience = r->bare_audience ? c->policy.audience : NULL;

@@ -553,10 +553,18 @@ static const char *jti_found(struct check *check)
     return shown(check, check->token->jti, check->token->odd.jti);
 }
 
+/* True where scp is of a form that is taken; SCOPES_FORM says so of the others. */
+static bool scopes_readable(const struct check *check)
+{
+    const struct jwt *jwt = check->token;
+    return jwt->scp_state == JWT_SCP_OK ||
+           (jwt->scp_state == JWT_SCP_STRING && check->policy->scp_string);
+}
+
 static bool scopes_hold(struct check *check)
 {
     const struct jwt *jwt = check->token;
-    return jwt->scp_state == JWT_SCP_BAD || jwt->scp_count > 0;
+    return scopes_readable(check) ? jwt->scp_count > 0 : jwt->scp_state != JWT_SCP_ABSENT;
 }
 
 static const char *scopes_expected(struct check *check)
@@ -568,14 +576,14 @@ static const char *scopes_expected(struct check *check)
 static const char *scopes_found(struct check *check)
 {
     const struct jwt *jwt = check->token;
-    if (jwt->scp_state != JWT_SCP_OK)
+    if (!scopes_readable(check))
         return shown(check, NULL, jwt->odd.scp);
     return jwt->scp_count ? shown_list(check, jwt->scp, jwt->scp_count) : "an empty list";
 }
 
 static bool scopes_form_holds(struct check *check)
 {
-    return check->token->scp_state == JWT_SCP_OK;
+    return scopes_readable(check);
 }
 
 static const char *scopes_form_expected(struct check *check)

@@ -88,7 +88,8 @@ struct jwt {
     enum { JWT_TIME_ABSENT, JWT_TIME_BAD, JWT_TIME_OK } exp_state, nbf_state, iat_state;
     int64_t exp, nbf, iat;           /* seconds, fractions cut */
     const char *exp_text, *nbf_text; /* as written, for verdicts; NULL: absent */
-    enum { JWT_SCP_ABSENT, JWT_SCP_BAD, JWT_SCP_OK } scp_state;
+    /* JWT_SCP_STRING: one string, taken apart at its spaces */
+    enum { JWT_SCP_ABSENT, JWT_SCP_BAD, JWT_SCP_STRING, JWT_SCP_OK } scp_state;
     const char **scp;
     size_t scp_count;
     struct jwt_claim *claims;
@@ -109,6 +110,7 @@ struct jwt_policy {
     int64_t skew_s;             /* 60 */
     size_t max_bytes;           /* 8000 */
     enum jwt_kind kind;
+    bool scp_string;    /* scp may be one string, separated by spaces */
     const char *barred; /* algorithms that are refused (JWT_EAS), separated by spaces; or NULL */
 };
 

@@ -4,7 +4,6 @@ here on loopback; the access tokens that they issue sign in."""
 import gzip
 import json
 import os
-import pathlib
 import shutil
 import signal
 import socket
@@ -18,7 +17,7 @@ import requests
 import servers
 from easel_client import check_refusal, unique
 from orgs import Org
-from providers import LOOPBACK, Key, b64, number, register, remove
+from providers import LOOPBACK, Key, number, register, remove
 from schema import ROOT
 
 NODE_FOLDER = ROOT / "bench" / "oidc-provider"
@@ -194,3 +193,133 @@ def test_oidc_provider_by_its_jwks_uri(org, oidc):
     eas = register(org.admin, provider.issuer, provider.issuer + "/jwks")
     signs_in(org, provider.token(org.name("Viewer"), "ES256"))
     remove(org.admin, eas)
+
+
+# ---------------------------------------------------------------- Glewlwyd
+GLEWLWYD_CONF = """
+port={port}
+bind_address="127.0.0.1"
+external_url="http://127.0.0.1:{port}"
+login_url="login.html"
+api_prefix="api"
+log_mode="file"
+log_level="WARNING"
+log_file="{folder}/glewlwyd.log"
+cookie_secure=0
+session_key="GLEWLWYD2_SESSION_ID"
+admin_scope="g_admin"
+profile_scope="g_profile"
+user_module_path="/usr/lib/glewlwyd/user"
+user_middleware_module_path="/usr/lib/glewlwyd/user_middleware"
+client_module_path="/usr/lib/glewlwyd/client"
+user_auth_scheme_module_path="/usr/lib/glewlwyd/scheme"
+plugin_module_path="/usr/lib/glewlwyd/plugin"
+hash_algorithm="SHA256"
+database = {{ type = "sqlite3"; path = "{folder}/glewlwyd.db"; }};
+"""
+
+
+class Glewlwyd(Running):
+    """Its plugin for OpenID Connect. Access tokens go by the grant password; their sub
+    is what the provider's table of subjects says, aud is the scope where no resource is
+    asked for, and scp is a property of the user: Glewlwyd writes it as one string."""
+
+    PASSWORD = "glewlwyd password 1"
+
+    def __init__(self, folder, user, key):
+        self.user, self.key, self.folder = user, key, folder
+        self.port = free_port()
+        self.issuer = f"http://127.0.0.1:{self.port}/api/oidc"
+        with gzip.open(GLEWLWYD_SCHEMA, "rt") as schema:
+            with sqlite3.connect(folder / "glewlwyd.db") as repository:
+                repository.executescript(schema.read())
+                repository.execute(
+                    "INSERT INTO gpo_subject_identifier (gposi_plugin_name, gposi_username, "
+                    "gposi_sub) VALUES ('oidc', ?, ?)", (user, user))
+            repository.close()
+        conf = folder / "glewlwyd.conf"
+        conf.write_text(GLEWLWYD_CONF.format(port=self.port, folder=folder))
+        super().__init__([shutil.which("glewlwyd"), f"--config-file={conf}"], folder,
+                         f"http://127.0.0.1:{self.port}/config")
+        self.set_up()
+
+    def api(self, verb, path, document=None):
+        reply = self.http.request(verb, f"http://127.0.0.1:{self.port}/api{path}", json=document,
+                                  timeout=20)
+        assert reply.status_code == 200, (path, reply.status_code, reply.text, self.words())
+        return reply
+
+    def words(self):
+        log = self.folder / "glewlwyd.log"
+        return log.read_text(errors="replace") if log.exists() else ""
+
+    def set_up(self):
+        self.api("POST", "/auth/", {"username": "admin", "password": "password"})
+        # A property of users that their module keeps.
+        module = self.api("GET", "/mod/user/database").json()
+        module["parameters"]["data-format"] = {
+            **(module["parameters"].get("data-format") or {}),
+            "scp": {"multiple": False, "read": True, "write": True, "profile-read": False,
+                    "profile-write": False}}
+        self.api("PUT", "/mod/user/database", module)
+        self.api("PUT", "/mod/user/database/reset")
+        self.api("POST", "/mod/plugin/", {
+            "module": "oidc", "name": "oidc", "display_name": "tests", "order_rank": 0,
+            "parameters": {
+                "iss": self.issuer, "jwks-show": True, "allow-non-oidc": True,
+                "jwks-private": json.dumps({"keys": [private_jwk(self.key)]}),
+                "default-kid": self.key.kid,
+                "access-token-duration": 300, "refresh-token-duration": 1209600,
+                "code-duration": 600, "refresh-token-rolling": True,
+                "subject-type": "public", "auth-type-code-enabled": True,
+                "auth-type-token-enabled": True, "auth-type-id-token-enabled": True,
+                "auth-type-none-enabled": True, "auth-type-password-enabled": True,
+                "auth-type-client-enabled": True, "auth-type-device-enabled": False,
+                "auth-type-refresh-enabled": True, "scope": [],
+                "additional-parameters": [{"user-parameter": "scp", "token-parameter": "scp",
+                                           "token-changed": False}]}})
+        self.api("POST", "/scope/", {"name": "tableau", "display_name": "tableau",
+                                     "description": "tableau", "password_required": True,
+                                     "scheme": {}})
+        self.api("POST", "/user/", {"username": self.user, "name": self.user,
+                                    "password": self.PASSWORD, "email": "user@example.com",
+                                    "enabled": True, "scope": ["tableau"], "scp": SCOPES})
+        self.api("POST", "/client/", {
+            "client_id": "tests", "name": "tests", "confidential": True, "enabled": True,
+            "client_secret": self.PASSWORD, "password": self.PASSWORD, "scope": ["tableau"],
+            "redirect_uri": ["http://127.0.0.1/callback"],
+            "authorization_type": ["password"],
+            "token_endpoint_auth_method": ["client_secret_basic"]})
+
+    def token(self):
+        reply = self.http.post(f"{self.issuer}/token", auth=("tests", self.PASSWORD), timeout=20,
+                               data={"grant_type": "password", "username": self.user,
+                                     "password": self.PASSWORD, "scope": "tableau"})
+        assert reply.status_code == 200, (reply.text, self.words())
+        return reply.json()["access_token"]
+
+
+@pytest.mark.parametrize("alg", ["RS256", "ES256"])
+def test_glewlwyd(engine, tmp_path, alg):
+    if not shutil.which("glewlwyd") or not os.path.exists(GLEWLWYD_SCHEMA):
+        pytest.skip("Glewlwyd is not installed")
+    server = servers.Server(engine, env={**servers.RELAXED, **LOOPBACK,
+                                         "EASEL_EAS_SCP_STRING": "on"})
+    provider = None
+    try:
+        org = Org(server, server.admin(), unique("site"))
+        provider = Glewlwyd(tmp_path, org.name("Viewer"), Key(alg))
+        register(org.admin, provider.issuer)
+        jwt = provider.token()
+        client = signs_in(org, jwt)
+        client.ok("GET", f"{client.site}/projects")
+        check_refusal(org.jwt_reply(jwt), 401001, 401)
+        signs_in(org, provider.token())
+        told = servers.run("explain", "--site", org.content_url, "--fetch-plain-http=on",
+                           "--fetch-networks", "127.0.0.1", "--eas-scp-string=on",
+                           *server.store_options(), provider.token(), check=0).stdout
+        assert provider.key.kid in told and "/jwks" in told, told
+    finally:
+        if provider:
+            provider.stop()
+        server.stop()
