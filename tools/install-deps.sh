@@ -15,7 +15,8 @@ TEST="clang libclang-rt-14-dev clang-format clang-tidy cppcheck libcmocka-dev po
  python3 python3-pytest python3-requests python3-jwt python3-lxml python3-psycopg2
  python3-cryptography glewlwyd nodejs npm
  libxml2-utils openssl sqlite3 valgrind man-db git"
-BENCH="nginx-light wrk glewlwyd nodejs npm python3 python3-requests python3-jwt openssl"
+BENCH="nginx-light wrk glewlwyd nodejs npm python3 python3-requests python3-jwt
+ python3-cryptography openssl"
 
 check=no
 wanted=

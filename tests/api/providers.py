@@ -6,15 +6,20 @@ Tokens are put together here, not by a JWT library, since most of them must be w
 
 import base64
 import collections
+import datetime
+import ipaddress
 import json
+import ssl
 import threading
 import time
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.x509.oid import NameOID
 
 OIDC = "/.well-known/openid-configuration"
 OAUTH = "/.well-known/oauth-authorization-server"
@@ -97,9 +102,10 @@ def token(key, issuer, sub, aud="tableau", scopes=("tableau:content:read",), lif
 class Provider:
     """Documents on loopback. `answers` maps a path to what is answered there: a dict
     (as JSON), bytes, or a function of the request handler; what is not in it is 404.
-    `asked` counts the requests by path."""
+    `asked` counts the requests by path. tls: an SSLContext, for https."""
 
-    def __init__(self, keys=(), path="", host="127.0.0.1", oidc=True, oauth=False, headers=None):
+    def __init__(self, keys=(), path="", host="127.0.0.1", oidc=True, oauth=False, headers=None,
+                 tls=None):
         self.asked = collections.Counter()
         self.answers = {}
         self.headers = dict(headers or {})
@@ -122,7 +128,9 @@ class Provider:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.handle_error = lambda *_: None  # clients that hang up
         self.port = self.server.server_address[1]
-        self.origin = f"http://{host}:{self.port}"
+        self.origin = f"{'https' if tls else 'http'}://{host}:{self.port}"
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self.issuer = self.origin + path
         if oidc:
             self.answers[path + OIDC] = self.describe
@@ -189,3 +197,31 @@ def register(admin, issuer, jwks_uri=None, name=None, status=201, **options):
 def remove(admin, eas):
     admin.ok("DELETE", f"{admin.site}/connected-apps/external-authorization-servers/{eas['id']}",
              status=204)
+
+
+def certificate(folder, *names):
+    """A certificate of its own authority for these addresses or DNS names: an
+    SSLContext of a server, and the file of the authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    alternatives = []
+    for name in names:
+        try:
+            alternatives.append(x509.IPAddress(ipaddress.ip_address(name)))
+        except ValueError:
+            alternatives.append(x509.DNSName(name))
+    made = (x509.CertificateBuilder().subject_name(subject).issuer_name(subject)
+            .public_key(key.public_key()).serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+            .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+            .sign(key, hashes.SHA256()))
+    chain = folder / f"{'-'.join(names)}.pem"
+    chain.write_bytes(made.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption()))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain)
+    return context, chain
