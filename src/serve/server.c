@@ -314,12 +314,23 @@ static bool create_all(void *context, struct tx *tx)
                       SERVER_WHY_ROOM);
 }
 
+/* At every start: the server-wide external authorization server is what the
+ * configuration says. */
+static bool begin_all(void *context, struct tx *tx)
+{
+    const struct starting *starting = context;
+    const struct config *config = starting->server->config;
+    return create_all(context, tx) &&
+           eas_configure(tx, config_text(config, "eas-issuer"), config_text(config, "eas-jwks-uri"),
+                         config_bool(config, "fetch-plain-http")) == E_OK;
+}
+
 bool server_first_start(struct server *server, const struct first_start *first, bool *created_r,
                         char *why, size_t why_size)
 {
     char seed_why[SERVER_WHY_ROOM] = "";
     struct starting starting = {.server = server, .first = first, .seed_why = seed_why};
-    bool ok = server_act(server, create_all, &starting, why, why_size);
+    bool ok = server_act(server, begin_all, &starting, why, why_size);
     if (!ok && *seed_why)
         snprintf(why, why_size, "%s", seed_why);
     *created_r = starting.created;
@@ -328,19 +339,9 @@ bool server_first_start(struct server *server, const struct first_start *first, 
 
 /* ---- serving */
 
-/* The server-wide external authorization server is what the configuration says. */
-static bool configure_eas(void *context, struct tx *tx)
-{
-    const struct config *config = context;
-    return eas_configure(tx, config_text(config, "eas-issuer"), config_text(config, "eas-jwks-uri"),
-                         config_bool(config, "fetch-plain-http")) == E_OK;
-}
-
 bool server_listen(struct server *server, const char **address_r, char *why, size_t why_size)
 {
     const struct config *c = server->config;
-    if (!server_act(server, configure_eas, server->config, why, why_size))
-        return false;
     const char *cert = config_text(c, "tls-cert"), *key = config_text(c, "tls-key");
     struct http_config http = {
         .listen = config_text(c, "listen"),

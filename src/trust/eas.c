@@ -283,7 +283,10 @@ enum err eas_configure(struct tx *tx, const char *issuer_url, const char *jwks_u
     char id[LUID_ROOM];
     struct eas eas;
     struct eas_spec spec = {.issuer_url = issuer_url, .jwks_uri = jwks_uri};
-    if (!issuer_url || !*issuer_url)
+    bool none = !issuer_url || !*issuer_url;
+    if (none && jwks_uri && *jwks_uri)
+        return tx_refuse(tx, E400157, "eas-jwks-uri is set, and eas-issuer is not.");
+    if (none)
         return remove_all(tx);
     enum err err = check_spec(tx, &spec, plain_http);
     if (err)

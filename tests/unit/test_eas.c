@@ -146,8 +146,8 @@ static void found_by_issuer(void **state)
     assert_false(eas_find(tx, OTHER_SITE, ISSUER, &eas));
     assert_true(eas_find(tx, NULL, ISSUER, &eas));
     static const char *const near[] = {
-        ISSUER "/", "https://idp.example.com/T", "", " " ISSUER, "HTTPS://idp.example.com/t",
-        "%",        "https://idp.example.com/_"};
+        (ISSUER "/"), "https://idp.example.com/T", "", (" " ISSUER), "HTTPS://idp.example.com/t",
+        "%",          "https://idp.example.com/_"};
     for (size_t i = 0; i < LENGTH(near); i++)
         if (eas_find(tx, SITE, near[i], &eas))
             fail_msg("'%s' is found", near[i]);
@@ -168,6 +168,7 @@ static void the_servers_own(void **state)
     struct eas eas, again, *list;
     size_t count;
     expect(tx, eas_configure(tx, "", "", false), E_OK, "none");
+    expect(tx, eas_configure(tx, "", "https://x.example.com", false), E400157, "keys alone");
     expect(tx, eas_configure(tx, "http://x.example.com", "", false), E400157, "http");
     expect(tx, eas_configure(tx, ISSUER, "x", false), E400157, "keys of no form");
     expect(tx, eas_configure(tx, ISSUER, "", false), E_OK, "set");

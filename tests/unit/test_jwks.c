@@ -470,6 +470,48 @@ static void keys_of_the_other_kind_are_not_there(void **state)
     assert_int_equal(jwt_verify_with(*state, &jwt, &key, &policy, 0, NULL).failed, TRUST_SIGNATURE);
 }
 
+/* Where the policy says so, one string is taken apart at its spaces. */
+static void scopes_as_one_string(void **state)
+{
+    static const struct {
+        const char *scp;
+        enum trust_check off, on;
+        size_t count;
+    } rows[] = {
+        {"'a'", TRUST_SCOPES_FORM, TRUST_OK, 1},
+        {"'a b:c:*'", TRUST_SCOPES_FORM, TRUST_OK, 2},
+        {"'  a   b '", TRUST_SCOPES_FORM, TRUST_OK, 2},
+        {"'a,b'", TRUST_SCOPES_FORM, TRUST_OK, 1},
+        {"''", TRUST_SCOPES_FORM, TRUST_SCOPES, 0},
+        {"'  '", TRUST_SCOPES_FORM, TRUST_SCOPES, 0},
+        {"['a','b']", TRUST_OK, TRUST_OK, 2},
+        {"[]", TRUST_SCOPES, TRUST_SCOPES, 0},
+        {"[1]", TRUST_SCOPES_FORM, TRUST_SCOPES_FORM, 0},
+        {"{}", TRUST_SCOPES_FORM, TRUST_SCOPES_FORM, 0},
+        {"null", TRUST_SCOPES_FORM, TRUST_SCOPES_FORM, 0},
+    };
+    struct arena *arena = *state;
+    for (size_t i = 0; i < LENGTH(rows) * 2; i++) {
+        bool on = i % 2;
+        struct jwt jwt;
+        struct jwt_policy policy = jwt_policy_default;
+        policy.scp_string = on;
+        const char *claims =
+            json_of(arena, arena_printf(arena,
+                                        "{'iss':'i','aud':'tableau','sub':'s','jti':'j','exp':100,"
+                                        "'scp':%s}",
+                                        rows[i / 2].scp));
+        const char *token = jwt_sign(arena, "i", "k", "secret", claims);
+        assert_int_equal(jwt_parse(arena, token, strlen(token), &policy, &jwt, NULL).failed,
+                         TRUST_OK);
+        struct verdict v = jwt_verify(arena, &jwt, "secret", 6, &policy, 1000, NULL);
+        if (v.failed != (on ? rows[i / 2].on : rows[i / 2].off))
+            fail_msg("%s, %s: %d", rows[i / 2].scp, on ? "on" : "off", (int)v.failed);
+        assert_true(!on || v.failed || jwt.scp_count == rows[i / 2].count);
+        assert_true(!v.failed || (v.found && *v.found));
+    }
+}
+
 static void rows_of_both_kinds(void **state)
 {
     (void)state;
@@ -505,6 +547,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(kinds_do_not_mix, with_arena, without_arena),
         cmocka_unit_test_setup_teardown(keys_of_the_other_kind_are_not_there, with_arena,
                                         without_arena),
+        cmocka_unit_test_setup_teardown(scopes_as_one_string, with_arena, without_arena),
         cmocka_unit_test(rows_of_both_kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
