@@ -129,6 +129,11 @@ each. A run with a single answer that is not 2xx, or a lost connection, fails.
   oidc-provider issues opaque tokens for client_credentials and keeps them in
   memory only. Glewlwyd signs JWTs with HS256 for client_credentials and keeps
   them in SQLite on the same disk.
+- **Sign-in by an external authorization server**: the same with JWTs signed by RSA of
+  2048 bits (RS256) and on P-256 (ES256), for `tableau:SITE-LUID`. The provider's documents
+  were fetched before and are kept for the run. `openssl speed` verifies with keys of the
+  same kind on the same core, just before: the aim is half of what it does, or half of
+  the sign-ins with HS256 where those are fewer.
 - **User**: an authenticated GET of one user, spread over 1,000 of 10,000 users,
   by one session.
   Nothing is written meanwhile, so most answers are those kept with the caller

@@ -19,6 +19,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import eas
 import imports
 import load
 import machine
@@ -125,7 +126,8 @@ def populate(repository):
 
 def add_serving(bench):
     """Floor, sign-in, GET of a user: the populated repository and the references."""
-    easel, app, (names, ids) = bench.new_easel("easel", populate, bench.options.easel_arg)
+    easel, app, (names, ids) = bench.new_easel("easel", populate,
+                                               eas.SETTINGS + bench.options.easel_arg)
     bench.app = app
     info = easel.answer("GET", f"{API}/serverinfo", JSON)
     floor = bench.nginx_like("nginx-info", info)
@@ -148,6 +150,7 @@ def add_sign_in(bench, easel, app, names):
                    app.sign_ins(1000, names))
     sign_ins = SignIns(bench, easel, app, names)
     bench.add("sign-in easel", "Sign-in: Easel, JWT, durable in SQLite", "1/s", sign_ins.measure)
+    add_issuers(bench, easel, names)
     for key, title, kind in (("sign-in oidc", "Token: oidc-provider, in memory", OidcProvider),
                              ("sign-in glewlwyd", "Token: Glewlwyd, SQLite", Glewlwyd)):
         why = kind.missing()
@@ -159,6 +162,27 @@ def add_sign_in(bench, easel, app, names):
         if kind is Glewlwyd:
             server.set_up()
         bench.add_load(key, title, server, [kind.token])
+
+
+def add_issuers(bench, easel, names):
+    """Sign-ins by external authorization servers, their keys fetched before."""
+    why = eas.missing()
+    for alg in eas.SPEED:
+        title = f"Sign-in: Easel, {alg} of an external authorization server"
+        if why:
+            bench.skipped.append((title, why))
+            continue
+        issuer = eas.Issuer(alg)
+        bench.stack.callback(issuer.stop)
+        issuer.register(easel)
+        first = next(issuer.sign_ins(1, names)).split(b"\r\n\r\n", 1)[1]
+        answer = easel.answer("POST", f"{API}/auth/signin", JSON, first)
+        if answer[0] != 200:
+            raise RuntimeError(f"sign-in by {alg}: {answer}")
+        bench.add(f"sign-in speed {alg}", f"openssl speed: verify, {eas.SPEED[alg]}", "1/s",
+                  lambda figure, a=alg: figure.add(eas.speed(a)))
+        sign_ins = SignIns(bench, easel, issuer, names, rate=10_000)
+        bench.add(f"sign-in {alg}", title, "1/s", sign_ins.measure)
 
 
 def add_user(bench, easel, ids):
@@ -250,6 +274,14 @@ def aims(bench):
     ratio("Sign-in against oidc-provider", "sign-in easel", "sign-in oidc", "at least", 5)
     ratio("Sign-in against Glewlwyd", "sign-in easel", "sign-in glewlwyd", "at least", 50)
     ratio("Sign-in against the floor", "sign-in easel", "sign-in floor", "at least", 0.25)
+    for alg in eas.SPEED:
+        # What the primitive allows, or the rate with HS256 where that is lower.
+        bounds = [key for key in (f"sign-in speed {alg}", "sign-in easel") if key in median]
+        if bounds:
+            lower = min(bounds, key=median.get)
+            ratio(f"Sign-in by {alg} against "
+                  + ("that by HS256" if lower == "sign-in easel" else "openssl speed"),
+                  f"sign-in {alg}", lower, "at least", 0.5)
     ratio("GET of a user against the floor", "user easel", "user floor", "at least", 0.6)
     ratio("JWT verification against the bare loop", "jwt easel", "jwt reference", "at least", 1)
     for key, title, bound, unit in (("start easel", "Start to the first answer", 20, " ms"),

@@ -11,11 +11,11 @@ WARM = 0.5  # seconds, of every load
 class SignIns:
     """Sign-ins with fresh JWTs, as many as the last rate asks for."""
 
-    def __init__(self, bench, easel, app, users):
+    def __init__(self, bench, easel, app, users, rate=20_000):
         self.bench, self.easel, self.app, self.users = bench, easel, app, users[:1000]
         self.repository = os.path.join(easel.folder, "data", "easel.db")
         self.path = bench.path("sign-ins")
-        self.rate = 20_000
+        self.rate = rate
 
     def sessions(self):
         with contextlib.closing(sqlite3.connect(f"file:{self.repository}?mode=ro", uri=True)) as db:

@@ -3,6 +3,7 @@
  * A sign-in reads first (site, app, user; a password is hashed on the blocking
  * lane), and writes last: the session, the used jti and the record are durable
  * before the token is sent. */
+#include <stddef.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -14,6 +15,7 @@
 #include "rest/call.h"
 #include "rest/handlers.h"
 #include "trust/direct.h"
+#include "trust/issuers.h"
 #include "trust/known.h"
 #include "trust/password.h"
 #include "trust/pat.h"
@@ -26,6 +28,11 @@ struct sign_in {
     bool site_found;
     struct site site;
     struct direct_outcome direct;
+    unsigned waited; /* for keys of an issuer */
+    struct {
+        struct issuer_wait base; /* first */
+        struct call *call;
+    } wait;
     bool account_found, password_fits;
     struct account account;
     struct pat pat;
@@ -48,7 +55,7 @@ static enum err refuse(struct call *call, const char *check, const char *expecte
 
 static enum err refuse_jwt(struct call *call, const struct verdict *verdict)
 {
-    const struct trust_check_row *row = trust_check_row(verdict->failed);
+    const struct trust_check_row *row = verdict_row(verdict);
     refuse(call, row->id, verdict->expected, verdict->found);
     call->event.fine_code = row->fine;
     if (row->seed)
@@ -178,12 +185,14 @@ static enum err jwt_commit(struct call *call)
         return refuse_jwt(call, &in->direct.verdict);
     if (err)
         return err;
+    bool by_app = in->direct.kind == JWT_DIRECT;
     call->job.quiet = true; /* what is written here, no cache holds (but see open_session) */
     struct session about = {.site_id = in->direct.site.id,
                             .user_id = in->direct.user.id,
                             .via = "jwt",
-                            .client_id = in->direct.client_id,
-                            .secret_id = in->direct.secret_id,
+                            .client_id = direct_client(&in->direct),
+                            .secret_id = by_app ? in->direct.secret_id : NULL,
+                            .eas_id = by_app ? NULL : in->direct.eas.id,
                             .app_epoch = in->direct.app_epoch,
                             .scopes = in->direct.scopes,
                             .site_bound = !in->direct.app_vetted};
@@ -214,6 +223,33 @@ static bool find_user(struct tx *tx, const char *site_id, const char *name,
     return true;
 }
 
+static enum err jwt_check(struct call *call);
+
+/* The checks are made anew, at the time that it is by now. */
+static void keys_came(struct issuer_wait *wait)
+{
+    struct sign_in *in = (struct sign_in *)((char *)wait - offsetof(struct sign_in, wait));
+    in->wait.call->tx.now = clock_now();
+    call_resume(in->wait.call);
+}
+
+static void await_keys(struct call *call)
+{
+    struct sign_in *in = call->state;
+    in->waited++;
+    in->wait.call = call;
+    in->wait.base.done = keys_came;
+    issuers_await(call->config->issuers, &in->direct.wanted, &in->wait.base);
+}
+
+/* For the record: which key of which issuer, and where it was from. */
+static const char *key_note(struct call *call, const struct direct_outcome *out)
+{
+    if (!out->key_told)
+        return NULL;
+    return arena_printf(call->tx.arena, "issuer %.200s, %s", out->eas.issuer_url, out->key_told);
+}
+
 static enum err jwt_check(struct call *call)
 {
     struct sign_in *in = call->state;
@@ -223,14 +259,21 @@ static enum err jwt_check(struct call *call)
         .content_url = in->content_url,
         .keyring = call->config->keyring,
         .policy = &call->tuning->policy,
+        .eas_policy = &call->tuning->eas.policy,
+        .bare_audience = call->tuning->eas.bare_audience,
+        .issuers = call->config->issuers,
+        .waited = in->waited,
         .find_site = find_site,
         .find_user = find_user,
         .known = lanes_abilities(call->config->lanes) & DB_SOLE_OWNER ? call->rest->known : NULL,
         .generation = lanes_generation(call->config->lanes),
     };
     direct_check(&call->tx, &request, NULL, &in->direct);
+    if (in->direct.waits)
+        return call_wait(call, await_keys, jwt_check);
     call->event.site_id = in->direct.site_id;
-    call->event.client_id = in->direct.client_id;
+    call->event.client_id = direct_client(&in->direct);
+    call->event.found = key_note(call, &in->direct);
     call->event.secret_id = in->direct.secret_id;
     call->event.subject = in->direct.jwt.sub;
     call->event.scopes_granted = in->direct.scopes;

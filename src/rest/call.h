@@ -49,6 +49,7 @@ struct call {
     enum err (*next)(struct call *call); /* set by call_next */
     enum lane next_lane;
     void (*committed)(struct call *call); /* set by a step that writes: after its commit */
+    void (*wait)(struct call *call);      /* set by call_wait */
     void *state;                          /* a handler's own, from step to step */
     enum err err;                         /* how it ended */
     struct event event;                   /* about this call, for the record */
@@ -62,6 +63,13 @@ struct call {
 const char *call_param(const struct call *call, const char *name);
 /* Continues with `step` on that lane after this one returns E_OK. */
 enum err call_next(struct call *call, enum lane lane, enum err (*step)(struct call *call));
+/* Continues with `step` on LANE_READ once something outside of the lanes is done:
+ * after this step has returned E_OK `begin` is called, with nothing of the call in
+ * use any more. It arranges for call_resume, which may come from any thread, once,
+ * even before `begin` returns; so it touches the call no more after that. */
+enum err call_wait(struct call *call, void (*begin)(struct call *call),
+                   enum err (*step)(struct call *call));
+void call_resume(struct call *call);
 /* The child `name` of the request document; E400000 where the body is missing or
  * holds none. */
 enum err call_element(struct call *call, const char *name, const struct el **el_r);

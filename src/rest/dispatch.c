@@ -80,6 +80,13 @@ enum err call_next(struct call *call, enum lane lane, enum err (*step)(struct ca
     return E_OK;
 }
 
+enum err call_wait(struct call *call, void (*begin)(struct call *call),
+                   enum err (*step)(struct call *call))
+{
+    call->wait = begin;
+    return call_next(call, LANE_READ, step);
+}
+
 enum err call_element(struct call *call, const char *name, const struct el **el_r)
 {
     *el_r = doc_find(call->in, name);
@@ -428,6 +435,22 @@ static bool run_on_lane(struct lane_job *job, struct db *db)
 
 static void submit(struct call *call, enum lane lane);
 
+/* True where the call now waits, and is no longer ours. */
+static bool gone_waiting(struct call *call)
+{
+    void (*begin)(struct call * call) = call->wait;
+    if (!begin)
+        return false;
+    call->wait = NULL;
+    begin(call);
+    return true;
+}
+
+void call_resume(struct call *call)
+{
+    submit(call, LANE_READ);
+}
+
 static void done_on_lane(struct lane_job *job, bool committed, bool failed)
 {
     struct call *call = (struct call *)job;
@@ -441,7 +464,8 @@ static void done_on_lane(struct lane_job *job, bool committed, bool failed)
         return;
     }
     call->step = call->next;
-    submit(call, call->next_lane);
+    if (!gone_waiting(call))
+        submit(call, call->next_lane);
 }
 
 static void submit(struct call *call, enum lane lane)
@@ -462,6 +486,8 @@ static void run_here(struct call *call)
             return;
         }
         call->step = call->next;
+        if (gone_waiting(call))
+            return;
         if (call->next_lane != LANE_READ) {
             submit(call, call->next_lane);
             return;

@@ -14,6 +14,7 @@
 
 struct http_request;
 struct jobs;
+struct issuers;
 struct keyring;
 struct lanes;
 struct log;
@@ -31,6 +32,7 @@ struct rest_config {
     struct recorder *recorder;
     struct throttle *throttle;
     struct visible_cache *visible;
+    struct issuers *issuers;
     struct log *log;
     struct jobs *jobs;
     size_t body_limit, import_limit; /* bytes of a body; of one that carries a file */
@@ -39,6 +41,12 @@ struct rest_config {
 /* Settings that may change while serving (SIGHUP). */
 struct rest_tuning {
     struct jwt_policy policy;
+    struct {                      /* external authorization servers */
+        struct jwt_policy policy; /* of their JWTs */
+        size_t limit;             /* of a site */
+        bool bare_audience;       /* see struct direct_request */
+        bool plain_http;
+    } eas;
     int64_t session_life_ms, pat_idle_ms;
     bool explain_refusals;
 };

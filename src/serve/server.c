@@ -18,6 +18,7 @@
 #include "base/ident.h"
 #include "base/log.h"
 #include "cli/config.h"
+#include "cli/eas_config.h"
 #include "domain/actor.h"
 #include "domain/project.h"
 #include "domain/site.h"
@@ -32,6 +33,8 @@
 #include "store/lane.h"
 #include "store/tx.h"
 #include "tbl/settings.h"
+#include "trust/eas.h"
+#include "trust/issuers.h"
 #include "trust/password.h"
 #include "trust/record.h"
 #include "trust/scope.h"
@@ -39,7 +42,13 @@
 #include "trust/session.h"
 #include "trust/throttle.h"
 
-enum { SWEEP_EVERY_MS = 1000, QUEUE_LIMIT = 16384, JOB_KINDS = 2, VISIBLE_MOST = 64 << 20 };
+enum {
+    SWEEP_EVERY_MS = 1000,
+    QUEUE_LIMIT = 16384,
+    JOB_KINDS = 2,
+    FETCHES_AT_ONCE = 8,
+    VISIBLE_MOST = 64 << 20
+};
 
 struct server {
     struct config *config; /* not owned */
@@ -49,6 +58,7 @@ struct server {
     struct recorder *recorder;
     struct throttle *throttle;
     struct visible_cache *visible;
+    struct issuers *issuers;
     struct lanes *lanes;
     struct user_hasher hasher;
     struct job_runner runners[JOB_KINDS];
@@ -219,12 +229,14 @@ static void make_jobs(struct server *server)
 
 static struct rest_tuning tuning_of(const struct config *config)
 {
-    struct rest_tuning tuning = {.policy = jwt_policy_default,
+    struct rest_tuning tuning = {.policy = policy_of(config),
                                  .session_life_ms = config_span(config, "session-life"),
                                  .pat_idle_ms = config_span(config, "pat-idle"),
                                  .explain_refusals = config_bool(config, "explain-refusals")};
-    tuning.policy.max_life_s = config_span(config, "jwt-max-life") / 1000;
-    tuning.policy.skew_s = config_span(config, "jwt-clock-skew") / 1000;
+    tuning.eas.policy = eas_policy_of(config);
+    tuning.eas.limit = (size_t)config_int(config, "eas-limit");
+    tuning.eas.bare_audience = config_bool(config, "eas-bare-audience");
+    tuning.eas.plain_http = config_bool(config, "fetch-plain-http");
     return tuning;
 }
 
@@ -236,6 +248,7 @@ static void make_rest(struct server *server)
                                .recorder = server->recorder,
                                .throttle = server->throttle,
                                .visible = server->visible,
+                               .issuers = server->issuers,
                                .log = server->log,
                                .jobs = server->jobs,
                                .body_limit = config_size(server->config, "max-body"),
@@ -255,6 +268,8 @@ struct server *server_new(struct config *config, char *why, size_t why_size)
     bool ok = !*data || make_directory(data, why, why_size);
     ok = ok && db_migrate(config_text(config, "repository"), why, why_size);
     ok = ok && (server->keyring = load_keys(config, why, why_size)) != NULL;
+    ok = ok && (server->issuers =
+                    issuers_of(config, FETCHES_AT_ONCE, server->log, why, why_size)) != NULL;
     if (ok) {
         make_parts(server);
         ok = make_lanes(server, why, why_size);
@@ -274,6 +289,8 @@ void server_free(struct server **server)
     if (!s)
         return;
     http_server_stop(&s->http);
+    if (s->issuers)
+        issuers_stop(s->issuers); /* who waits for keys goes on, and is answered */
     if (s->jobs)
         jobs_stop(s->jobs); /* gives back what runs */
     lanes_free(&s->lanes);  /* runs what waits, the record included */
@@ -282,6 +299,7 @@ void server_free(struct server **server)
     recorder_free(&s->recorder);
     throttle_free(&s->throttle);
     visible_cache_free(&s->visible);
+    issuers_free(&s->issuers);
     scopes_free(&s->scopes);
     keyring_free(&s->keyring);
     log_free(&s->log);
@@ -353,12 +371,23 @@ static bool create_all(void *context, struct tx *tx)
                       SERVER_WHY_ROOM);
 }
 
+/* At every start: the server-wide external authorization server is what the
+ * configuration says. */
+static bool begin_all(void *context, struct tx *tx)
+{
+    const struct starting *starting = context;
+    const struct config *config = starting->server->config;
+    return create_all(context, tx) &&
+           eas_configure(tx, config_text(config, "eas-issuer"), config_text(config, "eas-jwks-uri"),
+                         config_bool(config, "fetch-plain-http")) == E_OK;
+}
+
 bool server_first_start(struct server *server, const struct first_start *first, bool *created_r,
                         char *why, size_t why_size)
 {
     char seed_why[SERVER_WHY_ROOM] = "";
     struct starting starting = {.server = server, .first = first, .seed_why = seed_why};
-    bool ok = server_act(server, create_all, &starting, why, why_size);
+    bool ok = server_act(server, begin_all, &starting, why, why_size);
     if (!ok && *seed_why)
         snprintf(why, why_size, "%s", seed_why);
     *created_r = starting.created;

@@ -19,8 +19,9 @@ struct session {
     const char *id; /* LUID: its number in the repository, and some of the token's digest */
     const char *site_id, *user_id;
     const char *via;                   /* "jwt", "password" or "pat" */
-    const char *client_id, *secret_id; /* of a JWT; else NULL */
-    int64_t app_epoch;                 /* of the app when the JWT was checked */
+    const char *client_id, *secret_id; /* of a JWT of a connected app; else NULL */
+    const char *eas_id;                /* of a JWT of an external authorization server; else NULL */
+    int64_t app_epoch;                 /* of app or server when the JWT was checked */
     const char *pat_id;                /* of a personal access token; else NULL */
     const char *impersonator_id;       /* user who acts as user_id; else NULL */
     const char *scopes;                /* of a JWT, separated by spaces; else NULL: not bound */
