@@ -12,16 +12,16 @@
 #include "domain/visible.h"
 #include "store/tx.h"
 
-static const struct content_kind KINDS[TYPE_COUNT] = {
+static const struct content_refusals REFUSALS[TYPE_COUNT] = {
 #define CONTENT_KIND(type, unknown, unread, unwritten, owner, target, taken, renamed) \
     [TYPE_##type] = {unknown, unread, unwritten, owner, target, taken, renamed},
 #include "tbl/content_kinds.def"
 #undef CONTENT_KIND
 };
 
-const struct content_kind *content_kind(enum content_type type)
+const struct content_refusals *content_refusals(enum content_type type)
 {
-    return &KINDS[type];
+    return &REFUSALS[type];
 }
 
 #define CONTENT_COLUMNS                                                                       \
@@ -73,7 +73,7 @@ static void item_read(struct tx *tx, struct stmt *stmt, void *row)
 
 static enum err unknown_item(struct tx *tx, enum content_type type, const char *id)
 {
-    return tx_refuse(tx, KINDS[type].unknown, "The %s '%.64s' could not be found.",
+    return tx_refuse(tx, REFUSALS[type].unknown, "The %s '%.64s' could not be found.",
                      content_type_name(type), id);
 }
 
@@ -120,10 +120,10 @@ enum err content_item_get(struct tx *tx, const struct actor *actor, enum content
     if (capabilities_r)
         *capabilities_r = held;
     if (!(held & CAP_BIT(CAP_READ)))
-        return tx_refuse(tx, KINDS[type].unread, "The user may not read the %s.",
+        return tx_refuse(tx, REFUSALS[type].unread, "The user may not read the %s.",
                          content_type_name(type));
     if (needed & ~held)
-        return tx_refuse(tx, KINDS[type].unwritten, "The user lacks a capability on the %s.",
+        return tx_refuse(tx, REFUSALS[type].unwritten, "The user lacks a capability on the %s.",
                          content_type_name(type));
     return E_OK;
 }

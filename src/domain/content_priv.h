@@ -7,10 +7,10 @@
 #include "domain/content_item.h"
 
 /* A row of tbl/content_kinds.def. */
-struct content_kind {
+struct content_refusals {
     enum err unknown, unread, unwritten, owner, target, taken, renamed;
 };
-const struct content_kind *content_kind(enum content_type type);
+const struct content_refusals *content_refusals(enum content_type type);
 
 /* Whatever the actor may do with it; false where the site has no such item. */
 bool content_item_find(struct tx *tx, const char *site_id, enum content_type type, const char *id,

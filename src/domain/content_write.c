@@ -13,7 +13,7 @@
 /* ---- changing */
 
 struct changing {
-    const struct content_kind *kind;
+    const struct content_refusals *kind;
     struct content_item item; /* as it is */
     cap_set held;
     const char *name, *project_id, *owner_id; /* as they are to be */
@@ -99,7 +99,7 @@ static enum err check_change(struct tx *tx, const struct actor *actor, enum cont
                              const char *id, const struct content_change *change,
                              struct changing *c)
 {
-    c->kind = content_kind(type);
+    c->kind = content_refusals(type);
     enum err err = content_item_get(tx, actor, type, id, CAP_BIT(CAP_WRITE), &c->item, &c->held);
     if (!err)
         err = check_texts(tx, change);

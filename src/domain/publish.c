@@ -131,7 +131,7 @@ static enum err check_old(struct tx *tx, const struct actor *actor, const struct
 {
     cap_set held;
     if (!spec->overwrite)
-        return tx_refuse(tx, content_kind(spec->type)->taken,
+        return tx_refuse(tx, content_refusals(spec->type)->taken,
                          "A %s named '%.150s' exists in the project, and overwrite is not true.",
                          content_type_name(spec->type), old->name);
     enum err err = content_item_access(tx, actor, old, &held);
