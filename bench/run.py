@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
@@ -349,6 +350,96 @@ def add_page(bench, easel, key, title, path, headers):
     bench.add_load(key, title, easel, [load.request("GET", path, headers)], connections=8)
 
 
+IMPORTED = 100_000
+
+
+class Imports:
+    """Users imported from a CSV file, by the rows of the job; and the same rows put
+    into a copy of the same tables by Python's sqlite3, in one transaction."""
+
+    def __init__(self, bench):
+        self.bench, self.number = bench, 0
+        self.easel, _, _ = bench.new_easel("easel-import", lambda repository: None)
+        self.token, self.site = self.easel.sign_in_as_admin()
+
+    def csv(self):
+        self.number += 1
+        return "".join(f"user-{self.number}-{i},,User {i},Explorer,None,no,u{i}@example.com\r\n"
+                       for i in range(IMPORTED)).encode()
+
+    def forget(self):
+        """Each round imports into an empty site: the users of the last one go."""
+        self.easel.stop()
+        db = sqlite3.connect(os.path.join(self.easel.folder, "data", "easel.db"))
+        db.execute("DELETE FROM site_user WHERE name LIKE 'user-%'")
+        db.execute("DELETE FROM account WHERE name LIKE 'user-%'")
+        db.commit()
+        db.execute("VACUUM")
+        db.close()
+        self.easel.start()
+        self.easel.ready()
+
+    def measure(self, figure):
+        self.forget()
+        body = (b"--b\r\nContent-Disposition: form-data; name=\"tableau_user_import\"\r\n\r\n" +
+                self.csv() + b"\r\n--b\r\nContent-Disposition: form-data; name=\"request_payload\""
+                b"\r\n\r\n<tsRequest><user/></tsRequest>\r\n--b--\r\n")
+        headers = [("Content-Type", "multipart/mixed; boundary=b"), ("X-Tableau-Auth", self.token),
+                   ("Accept", "application/json")]
+        wait_for_quiet()
+        began = time.monotonic()
+        status, _, text = self.easel.answer("POST", f"{API}/sites/{self.site}/users/import", headers,
+                                            body)
+        if status != 200:
+            raise RuntimeError(f"import: {status} {text[:300]!r}")
+        path = f"/sites/{self.site}/jobs/{json.loads(text)['job']['id']}"
+        while "completedAt" not in (job := self.easel.call("GET", path, token=self.token)["job"]):
+            time.sleep(0.005)
+        if job["finishCode"] != "0":
+            raise RuntimeError(f"import: {job}")
+        figure.add(IMPORTED / (time.monotonic() - began))
+
+    def measure_plain(self, figure):
+        """The tables, indexes and settings of the repository itself, without Easel."""
+        source = sqlite3.connect(os.path.join(self.easel.folder, "data", "easel.db"))
+        tables = [sql for sql, in source.execute(
+            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name IN ('account',"
+            " 'site_user') ORDER BY type DESC")]
+        source.close()
+        path = self.bench.path("plain.db")
+        db = sqlite3.connect(path)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        for sql in tables:
+            db.execute(sql)
+        rows = [(str(uuid.uuid4()), str(uuid.uuid4()), f"user-{i}", f"User {i}",
+                 f"u{i}@example.com", i) for i in range(IMPORTED)]
+        persons = [(row[0], *row[2:5]) for row in rows]
+        wait_for_quiet()
+        began = time.monotonic()
+        with on_core(SERVER_CORE):
+            db.executemany("INSERT INTO account (id, name, name_key, full_name, email, created_at,"
+                           " updated_at) VALUES (?1, ?2, ?2, ?3, ?4, 1, 1)", persons)
+            db.executemany("INSERT INTO site_user (id, site_id, account_id, name, name_key,"
+                           " site_role, email, full_name, last_login_at, created_at, updated_at,"
+                           " serial) VALUES (?2, 'site', ?1, ?3, ?3, 'Explorer', ?5, ?4, 0, 1, 1,"
+                           " ?6)", rows)
+            db.commit()
+        figure.add(IMPORTED / (time.monotonic() - began))
+        db.close()
+        for suffix in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(path + suffix)
+
+
+def add_import(bench):
+    imports = Imports(bench)
+    bench.add("import plain", f"Import of {IMPORTED:,} users: plain SQLite insert, one transaction",
+              "rows/s", imports.measure_plain)
+    bench.add("import easel", f"Import of {IMPORTED:,} users: Easel, CSV sent to job ended",
+              "rows/s", imports.measure)
+
+
 def aims(bench):
     median = {c.key: c.figure.median for c in bench.candidates if c.figure.values}
     rows = []
@@ -361,6 +452,7 @@ def aims(bench):
     ratio("Sign-in against Glewlwyd", "sign-in easel", "sign-in glewlwyd", "at least", 50)
     ratio("Sign-in against the floor", "sign-in easel", "sign-in floor", "at least", 0.25)
     ratio("GET of a user against the floor", "user easel", "user floor", "at least", 0.6)
+    ratio("Import of users against a plain insert", "import easel", "import plain", "at least", 0.33)
     ratio("JWT verification against the bare loop", "jwt easel", "jwt reference", "at least", 1)
     for key, title, bound, unit in (("start easel", "Start to the first answer", 20, " ms"),
                                     ("start easel resident", "Idle resident memory", 16, " MiB")):
@@ -410,7 +502,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--only", default="", help="candidates whose key has one of these words: "
-                        "floor,sign-in,user,jwt,start,projects,users,rights,groups")
+                        "floor,sign-in,user,jwt,start,projects,users,rights,groups,import")
     parser.add_argument("--easel-arg", action="append", default=[], metavar="ARG",
                         help="argument added to `easel serve`, e.g. --easel-arg=--threads=1")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
@@ -448,6 +540,8 @@ def main():
                 add_user_lists(bench)
             if bench.wanted("groups"):
                 add_groups(bench)
+            if bench.wanted("import"):
+                add_import(bench)
             measure_rounds(bench)
             finish(bench, notes)
     finally:

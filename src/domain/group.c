@@ -55,6 +55,7 @@ static bool read_one(struct tx *tx, struct stmt *stmt, struct group *group_r)
 enum err group_get(struct tx *tx, const char *site_id, const char *id, struct group *group_r)
 {
     char key[LUID_ROOM];
+    *group_r = (struct group){0};
     if (luid_valid(id)) {
         luid_normalize(id, key);
         struct stmt *stmt = db_prepare(tx->db, "SELECT " GROUP_COLUMNS GROUP_FROM " AND g.id = ?2");

@@ -223,9 +223,9 @@ static enum err read_groups_of(struct tx *tx, const char *user_id, int64_t limit
     return got == DB_DONE ? E_OK : tx_broken(tx);
 }
 
-enum err user_groups(struct tx *tx, const struct actor *actor, const char *site_id,
-                     const char *user_id, const struct list_request *list, struct group **groups_r,
-                     size_t *count_r, int64_t *total_r)
+enum err group_list_of_user(struct tx *tx, const struct actor *actor, const char *site_id,
+                            const char *user_id, const struct list_request *list,
+                            struct group **groups_r, size_t *count_r, int64_t *total_r)
 {
     struct user user;
     enum err err = user_get(tx, actor, site_id, user_id, &user);

@@ -32,8 +32,8 @@ enum err group_users(struct tx *tx, const char *site_id, const char *group_id,
                      const struct list_request *list, struct user **users_r, size_t *count_r,
                      int64_t *total_r);
 /* Pages of a user's groups: All Users, then the others. Errors of user_get; E400006. */
-enum err user_groups(struct tx *tx, const struct actor *actor, const char *site_id,
-                     const char *user_id, const struct list_request *list, struct group **groups_r,
-                     size_t *count_r, int64_t *total_r);
+enum err group_list_of_user(struct tx *tx, const struct actor *actor, const char *site_id,
+                            const char *user_id, const struct list_request *list,
+                            struct group **groups_r, size_t *count_r, int64_t *total_r);
 
 #endif

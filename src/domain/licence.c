@@ -153,3 +153,17 @@ enum err licence_recount(struct tx *tx, const char *site_id)
     stmt_text(stmt, 1, site_id);
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
+
+enum err licence_add(struct tx *tx, const struct site *site, enum site_role role, int64_t users)
+{
+    if (users <= 0)
+        return E_OK;
+    /* There is room for all where there is for one more behind the others. */
+    if (!count_role(tx, site->id, role, users - 1))
+        return tx_broken(tx);
+    enum err err = licence_room(tx, site, ROLE_UNKNOWN, role);
+    if (err)
+        return err;
+    bool ok = count_role(tx, site->id, role, 1) && count_user(tx, site->id, users);
+    return ok ? E_OK : tx_broken(tx);
+}

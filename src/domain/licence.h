@@ -34,5 +34,7 @@ enum err licence_moved(struct tx *tx, const char *site_id, enum site_role from, 
 /* Counts the site's users anew, along an index: for acts that gave many of them
  * another role in one statement. */
 enum err licence_recount(struct tx *tx, const char *site_id);
+/* Counts many who came at once; E409014 where there is not room for all of them. */
+enum err licence_add(struct tx *tx, const struct site *site, enum site_role role, int64_t users);
 
 #endif

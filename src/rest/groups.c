@@ -170,8 +170,8 @@ static enum err user_groups_call(struct call *call)
     int64_t total;
     enum err err = call_list(call, NULL, 0, &list);
     if (!err)
-        err = user_groups(&call->tx, call->actor, call->session->site_id,
-                          call_param(call, "user-id"), &list, &groups, &count, &total);
+        err = group_list_of_user(&call->tx, call->actor, call->session->site_id,
+                                 call_param(call, "user-id"), &list, &groups, &count, &total);
     if (err)
         return err;
     call_pagination(call, &list, total);
@@ -214,12 +214,12 @@ static enum err read_ids(struct call *call, const struct el *user, const char **
                          size_t *count_r)
 {
     size_t count = 0;
+    *count_r = 0;
     for (const struct el *el = user; el; el = doc_next(el))
         count++;
     if (!count)
         return tx_refuse(&call->tx, E400000, "The request names no users.");
     *ids_r = arena_alloc(call->tx.arena, count * sizeof **ids_r);
-    *count_r = 0;
     for (const struct el *el = user; el; el = doc_next(el)) {
         const char *id = doc_get(el, "id");
         if (!id)
@@ -233,6 +233,7 @@ static enum err read_ids(struct call *call, const struct el *user, const char **
 static enum err read_users(struct call *call, const char ***ids_r, size_t *count_r)
 {
     const struct el *user = doc_find(call->in, "user"), *users = doc_find(call->in, "users");
+    *count_r = 0;
     if (user && (users || doc_next(user)))
         return tx_refuse(&call->tx, E400000, "The request holds either a user or users.");
     if (users && call->version < VERSION(3, 21))

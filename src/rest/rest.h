@@ -13,6 +13,7 @@
 #include "trust/jwt.h"
 
 struct http_request;
+struct jobs;
 struct keyring;
 struct lanes;
 struct log;
@@ -31,6 +32,8 @@ struct rest_config {
     struct throttle *throttle;
     struct visible_cache *visible;
     struct log *log;
+    struct jobs *jobs;
+    size_t body_limit, import_limit; /* bytes of a body; of one that carries a file */
 };
 
 /* Settings that may change while serving (SIGHUP). */
@@ -49,6 +52,7 @@ void rest_set_draining(struct rest *rest);
 
 /* Callbacks for http/: context is the struct rest. */
 void rest_handle(void *rest, struct http_request *request);
+size_t rest_body_limit(void *rest, struct http_request *request);
 void rest_refuse(void *rest, struct http_request *request, int status);
 void rest_finished(void *rest, struct http_request *request, int status, size_t sent,
                    int64_t duration_us);

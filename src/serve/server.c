@@ -23,8 +23,10 @@
 #include "domain/site.h"
 #include "domain/upgrade.h"
 #include "domain/user.h"
+#include "domain/user_import.h"
 #include "domain/visible.h"
 #include "http/http.h"
+#include "jobs/jobs.h"
 #include "rest/rest.h"
 #include "serve/seed.h"
 #include "store/lane.h"
@@ -37,7 +39,7 @@
 #include "trust/session.h"
 #include "trust/throttle.h"
 
-enum { SWEEP_EVERY_MS = 1000, QUEUE_LIMIT = 16384, VISIBLE_MOST = 64 << 20 };
+enum { SWEEP_EVERY_MS = 1000, QUEUE_LIMIT = 16384, JOB_KINDS = 2, VISIBLE_MOST = 64 << 20 };
 
 struct server {
     struct config *config; /* not owned */
@@ -48,6 +50,9 @@ struct server {
     struct throttle *throttle;
     struct visible_cache *visible;
     struct lanes *lanes;
+    struct user_hasher hasher;
+    struct job_runner runners[JOB_KINDS];
+    struct jobs *jobs;
     struct rest *rest;
     struct http_server *http;
     char address[300];
@@ -180,6 +185,38 @@ static bool make_lanes(struct server *server, char *why, size_t why_size)
     return server->lanes != NULL;
 }
 
+/* ---- jobs: which kinds there are, and how their payloads are kept */
+
+static char *seal_piece(void *keyring, struct arena *arena, const char *id, const void *bytes,
+                        size_t len)
+{
+    return seal_bytes(keyring, arena, id, bytes, len);
+}
+
+static char *unseal_piece(void *keyring, struct arena *arena, const char *id, const char *sealed,
+                          size_t *len_r)
+{
+    return unseal_bytes(keyring, arena, id, sealed, len_r);
+}
+
+static void make_jobs(struct server *server)
+{
+    const struct config *config = server->config;
+    server->hasher = (struct user_hasher){password_hash, PASSWORD_MOST};
+    user_import_runner(&server->hasher, &server->runners[0]);
+    user_delete_runner(&server->runners[1]);
+    struct jobs_config jobs = {.lanes = server->lanes,
+                               .log = server->log,
+                               .runners = server->runners,
+                               .runner_count = JOB_KINDS,
+                               .sealer = {seal_piece, unseal_piece, server->keyring},
+                               .workers = (unsigned)config_int(config, "job-workers"),
+                               .poll_ms = config_span(config, "job-poll"),
+                               .lease_ms = config_span(config, "job-lease"),
+                               .keep_ms = config_span(config, "job-keep")};
+    server->jobs = jobs_new(&jobs);
+}
+
 static struct rest_tuning tuning_of(const struct config *config)
 {
     struct rest_tuning tuning = {.policy = jwt_policy_default,
@@ -199,7 +236,10 @@ static void make_rest(struct server *server)
                                .recorder = server->recorder,
                                .throttle = server->throttle,
                                .visible = server->visible,
-                               .log = server->log};
+                               .log = server->log,
+                               .jobs = server->jobs,
+                               .body_limit = config_size(server->config, "max-body"),
+                               .import_limit = config_size(server->config, "max-import")};
     struct rest_tuning tuning = tuning_of(server->config);
     server->rest = rest_new(&rest, &tuning);
 }
@@ -219,10 +259,12 @@ struct server *server_new(struct config *config, char *why, size_t why_size)
         make_parts(server);
         ok = make_lanes(server, why, why_size);
     }
-    if (ok)
+    if (ok) {
+        make_jobs(server);
         make_rest(server);
-    else
+    } else {
         server_free(&server);
+    }
     return server;
 }
 
@@ -232,8 +274,11 @@ void server_free(struct server **server)
     if (!s)
         return;
     http_server_stop(&s->http);
-    lanes_free(&s->lanes); /* runs what waits, the record included */
+    if (s->jobs)
+        jobs_stop(s->jobs); /* gives back what runs */
+    lanes_free(&s->lanes);  /* runs what waits, the record included */
     rest_free(&s->rest);
+    jobs_free(&s->jobs);
     recorder_free(&s->recorder);
     throttle_free(&s->throttle);
     visible_cache_free(&s->visible);
@@ -339,12 +384,17 @@ bool server_listen(struct server *server, const char **address_r, char *why, siz
         .idle_timeout_ms = config_span(c, "idle-timeout"),
     };
     struct http_callbacks callbacks = {.handle = rest_handle,
+                                       .body_limit = rest_body_limit,
                                        .refuse = rest_refuse,
                                        .finished = rest_finished,
                                        .context = server->rest};
     server->http = http_server_start(&http, &callbacks, why, why_size);
     if (!server->http)
         return false;
+    if (!jobs_start(server->jobs)) {
+        snprintf(why, why_size, "the threads of jobs cannot be started");
+        return false;
+    }
     snprintf(server->address, sizeof server->address, "%s://%s",
              http_server_tls(server->http) ? "https" : "http", http_server_address(server->http));
     *address_r = server->address;
@@ -389,6 +439,7 @@ static void apply(struct server *server)
                  config_span(config, "signin-window"));
     recorder_set(server->recorder, config_int(config, "events-keep"),
                  config_span(config, "observed-keep"));
+    jobs_keep(server->jobs, config_span(config, "job-keep"));
 }
 
 static void reload(struct server *server)

@@ -125,10 +125,12 @@ static void fill(struct world *w, const struct site *site)
         add(w->tx, site->id, arena_printf(w->tx->arena, "%s-own", site->id), "Creator", false);
     struct user both = add(w->tx, site->id, "both", "Viewer", false);
     struct project parent, child;
+    struct actor there = w->admin; /* one acts on the site of the session */
+    there.site_id = site->id;
     struct project_spec spec = {.name = "P", .owner_id = owner.id};
-    expect(w->tx, project_create(w->tx, &w->admin, site->id, &spec, &parent), E_OK, "parent");
+    expect(w->tx, project_create(w->tx, &there, site->id, &spec, &parent), E_OK, "parent");
     spec.parent_id = parent.id;
-    expect(w->tx, project_create(w->tx, &w->admin, site->id, &spec, &child), E_OK, "child");
+    expect(w->tx, project_create(w->tx, &there, site->id, &spec, &child), E_OK, "child");
     const char *group = arena_printf(w->tx->arena, "g-%s", site->id);
     const char *set = arena_printf(w->tx->arena, "s-%s", site->id);
     const char *app = arena_printf(w->tx->arena, "a-%s", site->id);

@@ -1658,7 +1658,7 @@ static bool find_user(struct tx *tx, const char *site_id, const char *name,
     *why_r = strcasecmp(name, "ines") == 0 ? "differs in case" : "no user";
     if (strcmp(site_id, SITE) != 0 || strcmp(name, "ines") != 0)
         return false;
-    *user_r = (struct trust_user){INES, "ines", "Viewer", false};
+    *user_r = (struct trust_user){INES, "ines", "Viewer", false, false};
     return true;
 }
 
