@@ -12,42 +12,29 @@ import os
 import resource
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
-import uuid
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import imports
 import load
 import machine
+import people
 import report
 import rights
 from easel import API, JSON, ConnectedApp, Easel, Repository
 from process import (LOAD_CORE, SERVER_CORE, busy_seconds, installed, on_core, pin,
                      wait_for_quiet)
 from references import Glewlwyd, Nginx, OidcProvider
+from signins import WARM, SignIns
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-CONNECTIONS, WARM = 64, 0.5
-DISTINCT = 50_000  # requests; of these, 1,024 answers at most are kept (rest/callers.c)
+CONNECTIONS = 64
 DISTURBED = 0.15  # of a core, used by others; their own writes to disk cost some servers 0.1
-
-
-# Lists of users: key, what it is, query, how many fit out of so many (and the administrator).
-USER_LISTS = (
-    ("role-name", "page of 100 of one role by name", "filter=siteRole:eq:Viewer&sort=name:asc",
-     lambda size: size // 4),
-    ("roles-name", "page of 100 of two roles by name",
-     "filter=siteRole:in:[Viewer,Creator]&sort=name:asc", lambda size: size // 2),
-    ("friendly", "page of 100 by friendly name", "sort=friendlyName:asc", lambda size: size + 1),
-    ("role-login", "page of 100 of one role by last sign-in",
-     "filter=siteRole:eq:Viewer&sort=lastLogin:desc", lambda size: size // 4),
-    ("name", "one by name", "filter=name:eq:{name}", lambda size: 1),
-)
 
 
 class Candidate:
@@ -134,31 +121,6 @@ def populate(repository):
     users = repository.add_users(10_000)
     repository.add_projects(1_000)
     return users
-
-
-class SignIns:
-    """Sign-ins with fresh JWTs, as many as the last rate asks for."""
-
-    def __init__(self, bench, easel, app, users):
-        self.bench, self.easel, self.app, self.users = bench, easel, app, users[:1000]
-        self.repository = os.path.join(easel.folder, "data", "easel.db")
-        self.path = bench.path("sign-ins")
-        self.rate = 20_000
-
-    def sessions(self):
-        with contextlib.closing(sqlite3.connect(f"file:{self.repository}?mode=ro", uri=True)) as db:
-            return db.execute("SELECT COUNT(*) FROM session").fetchone()[0]
-
-    def mint(self):
-        seconds = self.bench.options.seconds + WARM
-        return load.write(self.path, self.app.sign_ins(int(self.rate * 1.5 * seconds), self.users))
-
-    def measure(self, figure):
-        before = self.sessions()
-        answers, self.rate = self.bench.measure_load(figure, self.easel, self.mint, loop=False)
-        kept = self.sessions() - before
-        if kept < answers:
-            raise RuntimeError(f"{answers} sign-ins answered, {kept} sessions kept")
 
 
 def add_serving(bench):
@@ -277,169 +239,6 @@ def add_lists(bench):
                            [load.request("GET", path, headers)], connections=8)
 
 
-def users_of(easel, path, headers):
-    """The users of a page, and how many there are in all; kept answers would hide the work."""
-    status, _, body = easel.answer("GET", path, headers)
-    if status != 200:
-        raise RuntimeError(f"users: {status} {body[:300]!r}")
-    answer = json.loads(body)
-    return answer["users"].get("user", []), int(answer["pagination"]["totalAvailable"])
-
-
-def add_user_lists(bench):
-    for size in (1_000, 1_000_000):
-        easel, _, (names, _) = bench.new_easel(
-            f"easel-users-{size}", lambda repository, n=size: repository.add_users(n))
-        token, site = easel.sign_in_as_admin()
-        headers = [("Accept", "application/json"), ("X-Tableau-Auth", token)]
-        base = f"{API}/sites/{site}/users?pageSize=100"
-        for key, title, query, total in USER_LISTS:
-            queries = [query.replace("{name}", names[i * 7919 % size]) for i in range(DISTINCT)]
-            # A number that nothing reads makes each request one of its own: answers are kept
-            # by their URI (those of a page are too long to be, those of one user are not).
-            paths = [f"{base}&{one}&n={i}" for i, one in enumerate(queries)]
-            users, found = users_of(easel, paths[0], headers)
-            if (len(users), found) != (min(total(size), 100), total(size)):
-                raise RuntimeError(f"{key}: {len(users)} of {found}")
-            bench.add_load(f"users {size} {key}", f"Users: {title} out of {size:,}", easel,
-                           [load.request("GET", path, headers) for path in paths],
-                           connections=8)
-
-
-GROUPS, FEW = 10_000, 200  # pages of 200 are too long to be kept with their caller
-
-
-def grouped(repository):
-    """One user in all groups and one in a few, among 10,000 in the first few groups."""
-    names, ids = repository.add_users(GROUPS)
-    members = dict.fromkeys(ids, 1)
-    members[ids[0]], members[ids[1]] = GROUPS, FEW
-    groups = repository.add_groups(GROUPS, members)
-    small = repository.add_groups(1, dict.fromkeys(ids[:FEW], 1))
-    return names, ids, groups, small
-
-
-def add_groups(bench):
-    """A user in 10,000 groups against one in 200: pages of 200, each as long."""
-    easel, app, (names, ids, groups, small) = bench.new_easel("easel-groups", grouped)
-    token, site = easel.sign_in_as_admin()
-    headers = [("Accept", "application/json"), ("X-Tableau-Auth", token)]
-    users = f"{API}/sites/{site}/users"
-    for which, held in ((0, GROUPS), (1, FEW)):
-        sign_ins = SignIns(bench, easel, app, [names[which]])
-        bench.add(f"groups sign-in {held}", f"Sign-in: a user in {held:,} groups", "1/s",
-                  sign_ins.measure)
-        add_page(bench, easel, f"groups of-user {held}",
-                 f"Groups for a user: page of {FEW} of {held:,}",
-                 f"{users}/{ids[which]}/groups?pageSize={FEW}", headers)
-    for group, held in ((groups[0], GROUPS), (small[0], FEW)):
-        add_page(bench, easel, f"groups members {held}",
-                 f"Users in a group: page of {FEW} of {held:,}",
-                 f"{API}/sites/{site}/groups/{group}/users?pageSize={FEW}", headers)
-    for where, page in (("first", 1), ("middle", GROUPS // FEW // 2)):
-        add_page(bench, easel, f"groups all {where}",
-                 f"Groups: {where} page of {FEW} out of {GROUPS:,}",
-                 f"{API}/sites/{site}/groups?pageSize={FEW}&pageNumber={page}", headers)
-
-
-def add_page(bench, easel, key, title, path, headers):
-    answer = easel.answer("GET", path, headers)
-    wrapper = next((v for k, v in json.loads(answer[2]).items() if k != "pagination"), {})
-    if answer[0] != 200 or len(next(iter(wrapper.values()), [])) != FEW:
-        raise RuntimeError(f"{path}: {answer[0]} {answer[2][:300]!r}")
-    bench.add_load(key, title, easel, [load.request("GET", path, headers)], connections=8)
-
-
-IMPORTED = 100_000
-
-
-class Imports:
-    """Users imported from a CSV file, by the rows of the job; and the same rows put
-    into a copy of the same tables by Python's sqlite3, in one transaction."""
-
-    def __init__(self, bench):
-        self.bench, self.number = bench, 0
-        self.easel, _, _ = bench.new_easel("easel-import", lambda repository: None)
-        self.token, self.site = self.easel.sign_in_as_admin()
-
-    def csv(self):
-        self.number += 1
-        return "".join(f"user-{self.number}-{i},,User {i},Explorer,None,no,u{i}@example.com\r\n"
-                       for i in range(IMPORTED)).encode()
-
-    def forget(self):
-        """Each round imports into an empty site: the users of the last one go."""
-        self.easel.stop()
-        db = sqlite3.connect(os.path.join(self.easel.folder, "data", "easel.db"))
-        db.execute("DELETE FROM site_user WHERE name LIKE 'user-%'")
-        db.execute("DELETE FROM account WHERE name LIKE 'user-%'")
-        db.commit()
-        db.execute("VACUUM")
-        db.close()
-        self.easel.start()
-        self.easel.ready()
-
-    def measure(self, figure):
-        self.forget()
-        body = (b"--b\r\nContent-Disposition: form-data; name=\"tableau_user_import\"\r\n\r\n" +
-                self.csv() + b"\r\n--b\r\nContent-Disposition: form-data; name=\"request_payload\""
-                b"\r\n\r\n<tsRequest><user/></tsRequest>\r\n--b--\r\n")
-        headers = [("Content-Type", "multipart/mixed; boundary=b"), ("X-Tableau-Auth", self.token),
-                   ("Accept", "application/json")]
-        wait_for_quiet()
-        began = time.monotonic()
-        status, _, text = self.easel.answer("POST", f"{API}/sites/{self.site}/users/import", headers,
-                                            body)
-        if status != 200:
-            raise RuntimeError(f"import: {status} {text[:300]!r}")
-        path = f"/sites/{self.site}/jobs/{json.loads(text)['job']['id']}"
-        while "completedAt" not in (job := self.easel.call("GET", path, token=self.token)["job"]):
-            time.sleep(0.005)
-        if job["finishCode"] != "0":
-            raise RuntimeError(f"import: {job}")
-        figure.add(IMPORTED / (time.monotonic() - began))
-
-    def measure_plain(self, figure):
-        """The tables, indexes and settings of the repository itself, without Easel."""
-        source = sqlite3.connect(os.path.join(self.easel.folder, "data", "easel.db"))
-        tables = [sql for sql, in source.execute(
-            "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name IN ('account',"
-            " 'site_user') ORDER BY type DESC")]
-        source.close()
-        path = self.bench.path("plain.db")
-        db = sqlite3.connect(path)
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        for sql in tables:
-            db.execute(sql)
-        rows = [(str(uuid.uuid4()), str(uuid.uuid4()), f"user-{i}", f"User {i}",
-                 f"u{i}@example.com", i) for i in range(IMPORTED)]
-        persons = [(row[0], *row[2:5]) for row in rows]
-        wait_for_quiet()
-        began = time.monotonic()
-        with on_core(SERVER_CORE):
-            db.executemany("INSERT INTO account (id, name, name_key, full_name, email, created_at,"
-                           " updated_at) VALUES (?1, ?2, ?2, ?3, ?4, 1, 1)", persons)
-            db.executemany("INSERT INTO site_user (id, site_id, account_id, name, name_key,"
-                           " site_role, email, full_name, last_login_at, created_at, updated_at,"
-                           " serial) VALUES (?2, 'site', ?1, ?3, ?3, 'Explorer', ?5, ?4, 0, 1, 1,"
-                           " ?6)", rows)
-            db.commit()
-        figure.add(IMPORTED / (time.monotonic() - began))
-        db.close()
-        for suffix in ("", "-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(path + suffix)
-
-
-def add_import(bench):
-    imports = Imports(bench)
-    bench.add("import plain", f"Import of {IMPORTED:,} users: plain SQLite insert, one transaction",
-              "rows/s", imports.measure_plain)
-    bench.add("import easel", f"Import of {IMPORTED:,} users: Easel, CSV sent to job ended",
-              "rows/s", imports.measure)
-
-
 def aims(bench):
     median = {c.key: c.figure.median for c in bench.candidates if c.figure.values}
     rows = []
@@ -452,7 +251,6 @@ def aims(bench):
     ratio("Sign-in against Glewlwyd", "sign-in easel", "sign-in glewlwyd", "at least", 50)
     ratio("Sign-in against the floor", "sign-in easel", "sign-in floor", "at least", 0.25)
     ratio("GET of a user against the floor", "user easel", "user floor", "at least", 0.6)
-    ratio("Import of users against a plain insert", "import easel", "import plain", "at least", 0.33)
     ratio("JWT verification against the bare loop", "jwt easel", "jwt reference", "at least", 1)
     for key, title, bound, unit in (("start easel", "Start to the first answer", 20, " ms"),
                                     ("start easel resident", "Idle resident memory", 16, " MiB")):
@@ -462,15 +260,8 @@ def aims(bench):
         ratio(f"Time of the {where} page, 1,000,000 projects against 1,000",
               f"projects 1000 {where}", f"projects 1000000 {where}", "at most", 1.5)
     rights.aims(ratio)
-    for key, title, *_ in USER_LISTS:
-        ratio(f"Time of a {title}, 1,000,000 users against 1,000".replace("a one", "one"),
-              f"users 1000 {key}", f"users 1000000 {key}", "at most", 2)
-    for title, key in (("Sign-in", "groups sign-in"), ("Time of a page of the user's groups",
-                                                      "groups of-user")):
-        ratio(f"{title}, a user in {GROUPS:,} groups against {FEW}", f"{key} {FEW}", f"{key} {GROUPS}",
-              "at most", 1.5)
-    ratio(f"Time of a page of a group's users, {GROUPS:,} against {FEW}", f"groups members {FEW}",
-          f"groups members {GROUPS}", "at most", 1.5)
+    people.aims(ratio)
+    imports.aims(ratio)
     return rows
 
 
@@ -536,12 +327,9 @@ def main():
                 add_lists(bench)
             if bench.wanted("rights"):
                 rights.add(bench)
-            if bench.wanted(*(f"users {key}" for key, *_ in USER_LISTS)):
-                add_user_lists(bench)
-            if bench.wanted("groups"):
-                add_groups(bench)
+            people.add(bench)
             if bench.wanted("import"):
-                add_import(bench)
+                imports.add(bench)
             measure_rounds(bench)
             finish(bench, notes)
     finally:
