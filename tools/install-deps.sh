@@ -14,7 +14,8 @@ RUN="curl"
 TEST="clang libclang-rt-14-dev clang-format clang-tidy cppcheck libcmocka-dev postgresql
  python3 python3-pytest python3-requests python3-jwt python3-lxml python3-psycopg2
  libxml2-utils openssl sqlite3 valgrind man-db git"
-BENCH="nginx-light wrk glewlwyd nodejs npm python3 python3-requests python3-jwt openssl"
+BENCH="nginx-light wrk glewlwyd nodejs npm python3 python3-requests python3-jwt openssl
+ libxml2-utils"
 
 check=no
 wanted=

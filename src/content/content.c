@@ -309,7 +309,7 @@ static enum content_kind sniff(const unsigned char *bytes, size_t len)
         bytes += 3;
         len -= 3;
     }
-    while (len && strchr(" \t\r\n", *bytes) && *bytes) {
+    while (len && *bytes && strchr(" \t\r\n", *bytes)) {
         bytes++;
         len--;
     }

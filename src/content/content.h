@@ -125,7 +125,8 @@ struct content_name {
 struct content_sheet {
     enum content_sheet_type type;
     const char *name;
-    const char *url_name; /* last part of its content URL; unique in the workbook */
+    const char *url_name;   /* last part of its content URL; unique in the workbook */
+    const char *origin_url; /* the url_name it had where it was published before */
     const char *title, *caption;
     const char *uuid;                 /* simple-id of newer documents, with its braces */
     bool hidden;                      /* not a view: kept for dashboards alone */

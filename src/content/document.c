@@ -236,7 +236,9 @@ static void add_connection(struct reader *r, struct xmlscan *scan)
 static bool connection_open(struct reader *r, struct xmlscan *scan)
 {
     r->named = r->named_caption = NULL;
-    if (!xmlscan_attr_is(scan, "class", "federated"))
+    if (xmlscan_attr_is(scan, "class", "federated"))
+        r->datasource->type = "federated";
+    else
         add_connection(r, scan);
     return true;
 }
@@ -257,7 +259,8 @@ static bool leaf_open(struct reader *r, struct xmlscan *scan)
 static bool extract_open(struct reader *r, struct xmlscan *scan)
 {
     r->datasource->has_extract = true;
-    r->datasource->extract_enabled = !xmlscan_attr_is(scan, "enabled", "false");
+    r->datasource->extract_enabled =
+        !xmlscan_attr_is(scan, "enabled", "false") && !xmlscan_attr_is(scan, "enabled", "0");
     return true;
 }
 
@@ -345,7 +348,7 @@ static bool column_open(struct reader *r, struct xmlscan *scan)
     overlay(&f->domain, xmlscan_attr(scan, "param-domain-type"));
     if (f->domain)
         f->value = xmlscan_attr(scan, "value");
-    f->hidden = xmlscan_attr_is(scan, "hidden", "true");
+    f->hidden = xmlscan_attr_true(scan, "hidden");
     return true;
 }
 
@@ -463,6 +466,12 @@ static bool used_open(struct reader *r, struct xmlscan *scan)
     return false;
 }
 
+static bool sheet_location_open(struct reader *r, struct xmlscan *scan)
+{
+    r->sheet->origin_url = or_null(xmlscan_attr(scan, "id"));
+    return false;
+}
+
 static bool uuid_open(struct reader *r, struct xmlscan *scan)
 {
     r->sheet->uuid = xmlscan_attr(scan, "uuid");
@@ -482,8 +491,8 @@ static bool window_open(struct reader *r, struct xmlscan *scan)
     }
     struct window *w = arena_zalloc(r->arena, sizeof(*w));
     w->name = xmlscan_attr(scan, "name");
-    w->hidden = unseen || xmlscan_attr_is(scan, "hidden", "true");
-    w->open = xmlscan_attr_is(scan, "maximized", "true");
+    w->hidden = unseen || xmlscan_attr_true(scan, "hidden");
+    w->open = xmlscan_attr_true(scan, "maximized");
     APPEND(r->windows, r->last_window, w);
     return false;
 }
@@ -499,6 +508,11 @@ static bool thumbnail_open(struct reader *r, struct xmlscan *scan)
     return r->pictured != NULL;
 }
 
+static bool xml_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
+
 /* A picture that is not a PNG, or is beyond what is kept, is left out. */
 static void thumbnail_close(struct reader *r, struct xmlscan *scan)
 {
@@ -507,7 +521,7 @@ static void thumbnail_close(struct reader *r, struct xmlscan *scan)
     char *text = r->text.bytes;
     r->wants_text = false;
     for (size_t i = 0; i < r->text.len; i++)
-        if (!strchr(" \t\r\n", text[i]))
+        if (!xml_space(text[i]))
             text[n++] = text[i];
     size_t room = n / 4 * 3;
     if (!n || r->text.full || r->pictured->thumbnail ||
@@ -569,6 +583,7 @@ static const struct step steps[] = {
 
     {WORKSHEETS, "worksheet", SHEET, worksheet_open, NULL},
     {DASHBOARDS, "dashboard", SHEET, dashboard_open, NULL},
+    {SHEET, "repository-location", NOTHING, sheet_location_open, NULL},
     {SHEET, "layout-options", LAYOUT, NULL, NULL},
     {SHEET, "table", TABLE, NULL, NULL},
     {SHEET, "datasources", USED, NULL, NULL},
@@ -676,7 +691,7 @@ static void datasource_close(struct reader *r, struct xmlscan *scan)
         default_field(r->arena, f);
     if (d->connection_count == 1)
         d->type = d->connections->type;
-    else
+    else if (d->connection_count || !d->type)
         d->type = d->connection_count ? "federated" : "";
     if (!d->published)
         d->published_url = d->published_site = NULL;

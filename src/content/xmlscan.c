@@ -12,7 +12,7 @@
 
 #include "base/arena.h"
 
-enum { NAMESPACES_MAX = 16, ENCODING_ROOM = 40 };
+enum { NAMESPACES_MAX = 16, ENCODING_ROOM = 40, DECLARATION_ROOM = 256 };
 
 /* Where the scan for crowded tags stands between two blocks. */
 struct tags {
@@ -150,6 +150,11 @@ bool xmlscan_attr_is(struct xmlscan *s, const char *name, const char *value)
     const xmlChar **attr = find_attr(s, name);
     size_t len = strlen(value);
     return attr && (size_t)(attr[4] - attr[3]) == len && memcmp(attr[3], value, len) == 0;
+}
+
+bool xmlscan_attr_true(struct xmlscan *s, const char *name)
+{
+    return xmlscan_attr_is(s, name, "true") || xmlscan_attr_is(s, name, "1");
 }
 
 /* ---- events */
@@ -305,20 +310,31 @@ static void scan_tags(struct xmlscan *s, const char *p, const char *end)
     }
 }
 
-/* The encoding that the XML declaration names, or NULL. */
+static bool xml_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The encoding that the XML declaration names, or NULL. Whatever it says, the
+ * parser takes the bytes for UTF-8; this is for the sentence. */
 static const char *declared(const char *text, size_t len, char out[ENCODING_ROOM])
 {
-    const char *end = memmem(text, len, "?>", 2);
-    const char *at = end ? memmem(text, (size_t)(end - text), "encoding", 8) : NULL;
-    if (len < 5 || memcmp(text, "<?xml", 5) != 0 || !at)
+    char head[DECLARATION_ROOM];
+    size_t n = len < sizeof(head) - 1 ? len : sizeof(head) - 1;
+    memcpy(head, text, n);
+    head[n] = '\0';
+    char *end = strstr(head, "?>");
+    if (strncmp(head, "<?xml", 5) != 0 || !end)
         return NULL;
-    for (at += 8; at < end && strchr(" \t\r\n=", *at); at++)
-        ;
-    char quote = *at;
-    size_t n = 0;
-    if (quote == '"' || quote == '\'')
-        for (at++; at < end && *at != quote && n < ENCODING_ROOM - 1; at++)
-            out[n++] = *at;
+    *end = '\0';
+    const char *at = strstr(head, "encoding");
+    at = at ? strpbrk(at, "\"'") : NULL;
+    if (!at)
+        return NULL;
+    const char quote[] = {*at, '\0'};
+    n = strcspn(at + 1, quote);
+    n = n < ENCODING_ROOM - 1 ? n : ENCODING_ROOM - 1;
+    memcpy(out, at + 1, n);
     out[n] = '\0';
     return out;
 }
@@ -337,7 +353,7 @@ static void check_start(struct xmlscan *s, const char *text, size_t len)
         xmlscan_refuse(s, "the encoding is not UTF-8");
         return;
     }
-    while (len && strchr(" \t\r\n", *text)) {
+    while (len && xml_space(*text)) {
         text++;
         len--;
     }

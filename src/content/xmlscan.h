@@ -32,6 +32,8 @@ struct xmlscan_handler {
 const char *xmlscan_attr(struct xmlscan *scan, const char *name);
 /* The same where only one value matters; nothing is kept. */
 bool xmlscan_attr_is(struct xmlscan *scan, const char *name, const char *value);
+/* True where the attribute says so: "true", or "1" as older documents write it. */
+bool xmlscan_attr_true(struct xmlscan *scan, const char *name);
 /* Refuses the document here: line and column are added. It is read no further. */
 void xmlscan_refuse(struct xmlscan *scan, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -219,6 +219,7 @@ static void test_sheets(void **state)
     assert_null(c->default_view->thumbnail);
     assert_same("title", years->title, "Per year: <[Parameters].[Parameter 1]>");
     assert_same("caption", years->caption, "Sum of amount.");
+    assert_same("origin", years->origin_url, "Annes1_2");
     assert_same("uuid", years->uuid, "{8A5E3C8E-6B5D-4A52-9E0B-2F0F8B0C7A01}");
     assert_same("uses", years->datasources->name, "Parameters");
     assert_same("uses", years->datasources->next->name, "federated.1");
@@ -416,6 +417,49 @@ static void test_samples(void **state)
         if (c->has_extracts != cases[i].extracts || c->thumbnail_count != cases[i].thumbnails)
             fail_msg("%s: extracts %d, %zu thumbnails", file, c->has_extracts, c->thumbnail_count);
     }
+}
+
+/* Workbooks of public repositories; README.md beside them names each. */
+static void test_public(void **state)
+{
+    static const struct {
+        const char *file, *version, *sheets, *datasources;
+        size_t thumbnails;
+    } cases[] = {
+        {"TABLEAU_82_TWB.twb", "8.2", "",
+         "xy (TestV1) sqlserver fields=0 @mssql2012.test.tsi.lan:/TestV1", 0},
+        {"TABLEAU_93_TWB.twb", "9.3", "",
+         "xy (TestV1) sqlserver fields=0 @mssql2012.test.tsi.lan:/TestV1", 0},
+        {"TABLEAU_10_TWB.twb", "10.0", "",
+         "xy+ (Multiple Connections) federated fields=0 test@mysql55.test.tsi.lan:3306/testv1 "
+         "test@mssql2012.test.tsi.lan:/TestV1",
+         0},
+        {"empty_workbook.twb", "9.3", "", "", 0},
+        {"worksheet_no_datasources.twb", "9.3", "w:Sheet 1/Sheet1", "TestData federated fields=0",
+         0},
+        {"worksheet_no_shelves.twb", "9.3", "w:Sheet 1/Sheet1", "TestData federated fields=0", 0},
+        {"EmptyWorkbook.twb", "9.0", "w:Sheet 1/Sheet1", "", 1},
+        {"Sample.twb", "9.3", "",
+         "logshark data postgres fields=0 "
+         "AUTO_REPLACE_BY_LOGSHARK@AUTO_REPLACE_BY_LOGSHARK:5432/AUTO_REPLACE_BY_LOGSHARK",
+         0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *file = cases[i].file;
+        struct content *c =
+            read_ok(*state, arena_printf(*state, "%s/workbooks/%s", TEST_DATA, file));
+        assert_same(file, c->version, cases[i].version);
+        assert_same(file, sheets_of(*state, c), cases[i].sheets);
+        assert_same(file, datasources_of(*state, c), cases[i].datasources);
+        assert_int_equal(c->thumbnail_count, cases[i].thumbnails);
+    }
+    /* a template with places to fill in, which is no XML until they are */
+    struct content *c = NULL;
+    struct fault fault = {0};
+    const char *path = arena_printf(*state, "%s/workbooks/Data App Name.twb", TEST_DATA);
+    assert_int_equal(content_read_file(*state, path, NULL, &c, &fault), E400011);
+    assert_begins(path, fault.detail,
+                  "The document, line 69, column 25: '<' in the value of an attribute.");
 }
 
 /* The tab that was open is the default view, not the first one. */
@@ -819,12 +863,12 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_url_names),     TEST(test_kinds),         TEST(test_sheets),
-        TEST(test_datasources),   TEST(test_fields),        TEST(test_flow),
-        TEST(test_good_forms),    TEST(test_samples),       TEST(test_sample_details),
-        TEST(test_refused),       TEST(test_limits),        TEST(test_large),
-        TEST(test_many_alike),    TEST(test_not_a_file),    TEST(test_strip),
-        TEST(test_strip_samples), TEST(test_strip_refused),
+        TEST(test_url_names),      TEST(test_kinds),         TEST(test_sheets),
+        TEST(test_datasources),    TEST(test_fields),        TEST(test_flow),
+        TEST(test_good_forms),     TEST(test_samples),       TEST(test_public),
+        TEST(test_sample_details), TEST(test_refused),       TEST(test_limits),
+        TEST(test_large),          TEST(test_many_alike),    TEST(test_not_a_file),
+        TEST(test_strip),          TEST(test_strip_samples), TEST(test_strip_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
