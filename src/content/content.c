@@ -28,6 +28,7 @@ const struct content_limits content_limits_default = {
     .ratio_from = 16 * MIB,
     .document = 256 * MIB,
     .flow = 16 * MIB,
+    .flow_values = 500000,
     .depth = 200,
     .attributes = 256,
     .tag = 4 * MIB,

@@ -58,6 +58,7 @@ struct content_limits {
     uint64_t ratio_from;   /* smaller ones may be as dense as they like */
     uint64_t document;     /* bytes of the main document, unpacked */
     uint64_t flow;         /* bytes of a flow's document, which becomes a tree */
+    size_t flow_values;    /* values in it: they cost more memory than their bytes */
     size_t depth;          /* elements within elements; libxml2 itself stops at 256 */
     size_t attributes;     /* of one element */
     size_t tag;            /* bytes from '<' to '>' */

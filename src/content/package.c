@@ -15,11 +15,14 @@
 #include "content/content_priv.h"
 #include "content/package_end.h"
 
+#define UNREADABLE "The package could not be read."
+
 struct package {
     struct arena *arena;
     const struct content_limits *limits;
     int fd;
     uint64_t file_size, at; /* at: where the library reads next */
+    bool unreadable;        /* reading failed: no fault of the package */
     zip_t *zip;
     size_t count;
     struct package_entry *entries;
@@ -62,6 +65,7 @@ static zip_int64_t source_read(struct package *p, void *data, zip_uint64_t len)
     ptrdiff_t n = content_pread(p->fd, data, (size_t)len, p->at);
     if (n > 0)
         p->at += (uint64_t)n;
+    p->unreadable = p->unreadable || n < 0;
     return n;
 }
 
@@ -264,11 +268,13 @@ static enum err open_zip(struct package *p, uint64_t count)
     if (from)
         p->zip = zip_open_from_source(from, ZIP_RDONLY, &error);
     if (!p->zip) {
-        fault_set(p->fault, p->arena, E400011, "The package is damaged: %s.",
-                  zip_error_strerror(&error));
+        enum err err = p->unreadable
+                           ? fault_set(p->fault, p->arena, E500000, UNREADABLE)
+                           : fault_set(p->fault, p->arena, E400011, "The package is damaged: %s.",
+                                       zip_error_strerror(&error));
         zip_source_free(from);
         zip_error_fini(&error);
-        return E400011;
+        return err;
     }
     zip_error_fini(&error);
     arena_on_free(p->arena, discard, p);
@@ -285,7 +291,7 @@ enum err package_open(struct arena *arena, int fd, const struct content_limits *
 {
     struct stat stat;
     if (fstat(fd, &stat) != 0 || !S_ISREG(stat.st_mode))
-        return fault_set(fault, arena, E500000, "The package could not be read.");
+        return fault_set(fault, arena, E500000, UNREADABLE);
     struct package *p = arena_zalloc(arena, sizeof(*p));
     *p = (struct package){.arena = arena, .limits = limits, .fd = fd, .fault = fault};
     p->file_size = (uint64_t)stat.st_size;
@@ -343,8 +349,11 @@ static ptrdiff_t refuse_stream(struct package_stream *s, struct fault *fault, co
 {
     struct arena *arena = s->package->arena;
     const char *name = s->entry->name;
-    fault_set(fault, arena, E400011, "Entry '%s' of the package: %s.",
-              content_echo(arena, name, strlen(name)), why);
+    if (s->package->unreadable)
+        fault_set(fault, arena, E500000, UNREADABLE);
+    else
+        fault_set(fault, arena, E400011, "Entry '%s' of the package: %s.",
+                  content_echo(arena, name, strlen(name)), why);
     return -1;
 }
 
@@ -362,7 +371,7 @@ enum err package_stream_open(struct package *package, size_t index, bool raw,
     if (!s->file) {
         refuse_stream(s, fault, zip_strerror(package->zip));
         free(s);
-        return E400011;
+        return fault->err;
     }
     *stream_r = s;
     return E_OK;

@@ -4,6 +4,7 @@
 #include "content/xmlscan.h"
 
 #include <libxml/SAX2.h>
+#include <libxml/dict.h>
 #include <libxml/parser.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -12,7 +13,10 @@
 
 #include "base/arena.h"
 
-enum { NAMESPACES_MAX = 16, ENCODING_ROOM = 40, DECLARATION_ROOM = 256 };
+/* libxml2 keeps each different name of elements and attributes, in a table that
+ * stops growing at 16384 rows. Documents of the field have some hundreds. */
+enum { NAMES_MAX = 512 << 10 }; /* bytes */
+enum { NAMESPACES_MAX = 16, LEVELS_MAX = 256, ENCODING_ROOM = 40, DECLARATION_ROOM = 256 };
 
 /* Where the scan for crowded tags stands between two blocks. */
 struct tags {
@@ -32,7 +36,9 @@ struct xmlscan {
     xmlParserCtxtPtr parser;
     const xmlChar **attrs; /* of the element being opened */
     int attr_count;
-    size_t depth, skipped; /* skipped: open elements that nobody cares about */
+    size_t depth, skipped;              /* skipped: open elements that nobody cares about */
+    unsigned char declared[LEVELS_MAX]; /* namespaces, by each open element */
+    size_t namespaces;                  /* in all of them */
     bool seen_root;
     uint64_t bytes;
     size_t kept;
@@ -159,6 +165,18 @@ bool xmlscan_attr_true(struct xmlscan *s, const char *name)
 
 /* ---- events */
 
+/* libxml2 looks a prefix up in the list of all that are declared around it. */
+static bool enter_namespaces(struct xmlscan *s, int namespaces)
+{
+    s->namespaces += (size_t)namespaces;
+    if (s->depth > LEVELS_MAX || s->namespaces > NAMESPACES_MAX) {
+        xmlscan_refuse(s, "more than %d namespaces in one place", NAMESPACES_MAX);
+        return false;
+    }
+    s->declared[s->depth - 1] = (unsigned char)namespaces;
+    return true;
+}
+
 static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,
                      int namespaces, const xmlChar **namespace_list, int n_attrs, int n_defaulted,
                      const xmlChar **attrs)
@@ -172,10 +190,8 @@ static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, 
         xmlscan_refuse(s, "more than %zu elements within each other", s->limits->depth);
         return;
     }
-    if (namespaces > NAMESPACES_MAX) {
-        xmlscan_refuse(s, "more than %d namespaces in one element", NAMESPACES_MAX);
+    if (!enter_namespaces(s, namespaces))
         return;
-    }
     const char *plain = s->skipped || prefix ? NULL : (const char *)name;
     if (plain && *plain == '_')
         plain = plain_name(plain);
@@ -192,7 +208,7 @@ static void on_end(void *context, const xmlChar *name, const xmlChar *prefix, co
     struct xmlscan *s = context;
     if (s->err != E_OK)
         return;
-    s->depth--;
+    s->namespaces -= s->declared[--s->depth];
     if (s->skipped)
         s->skipped--;
     else
@@ -236,6 +252,8 @@ static const char *cause_of(int code)
     case XML_ERR_INVALID_CHARREF:
     case XML_ERR_INVALID_ENCODING:
         return "a character that XML cannot hold, or that is not UTF-8";
+    case XML_ERR_NO_MEMORY:
+        return "more different names of elements and attributes than are accepted";
     case XML_ERR_LT_IN_ATTRIBUTE:
         return "'<' in the value of an attribute";
     case XML_ERR_ATTRIBUTE_NOT_STARTED:
@@ -406,6 +424,7 @@ static enum err parse(struct xmlscan *s)
     }
     /* the bytes are UTF-8, whatever was declared; lines beyond 65535 are told too */
     xmlCtxtUseOptions(s->parser, XML_PARSE_NONET | XML_PARSE_IGNORE_ENC | XML_PARSE_BIG_LINES);
+    xmlDictSetLimit(s->parser->dict, NAMES_MAX);
     xmlParseDocument(s->parser);
     if (s->err == E_OK && (!s->parser->wellFormed || !s->seen_root || s->depth))
         xmlscan_refuse(s, "not well-formed");

@@ -319,6 +319,7 @@ static void test_good_forms(void **state)
     } cases[] = {
         {"good/bom.twb", NULL, 0, 0, 0},
         {"good/declared.twb", NULL, 0, 0, 0},
+        {"good/prefixes.twb", NULL, 0, 0, 0},
         {"good/stored.twbx", "Book.twb", 1, 0, 0},
         {"good/zip64.twbx", "Book.twb", 1, 0, 0},
         {"good/unix.twbx", "Book.twb", 1, 0, 0},
@@ -566,6 +567,7 @@ static const struct {
     {"control.twb", "The document, line 1, column 11: a character that XML cannot hold"},
     {"deep.twb", "The document, line 1, column 625: more than 200 elements within each other."},
     {"crowd.twb", "The document, line 1, column 1: more than 256 attributes in one element."},
+    {"namespaces.twb", "The document, line 1, column 328: more than 16 namespaces in one place."},
     {"attribute-twice.twb", "The document, line 1, column 34: an attribute stands twice in one"},
     {"sheet-twice.twb", "The document, line 1, column 78: two sheets named 'A'."},
     {"sheet-unnamed.twb", "The document, line 1, column 48: a sheet without a name."},
@@ -619,6 +621,7 @@ static void test_limits(void **state)
         {"sheets.twb", "The document, line ", LIMIT(fields), 6, 5},
         {"sheets.twb", "The document, line ", LIMIT(connections), 4, 3},
         {"good/flow.tfl", "The flow's document has ", LIMIT(flow), 4000, 1000},
+        {"good/flow.tfl", "flow: more than 10 values", LIMIT(flow_values), 200, 10},
         {"good/flow.tfl", "flow: more than 3 steps", LIMIT(fields), 4, 3},
         {"good/flow.tfl", "flow: more than 1 connections", LIMIT(connections), 2, 1},
     };
@@ -677,6 +680,22 @@ static void test_large(void **state)
     arena_free(&arena);
     fclose(out);
     (void)state;
+}
+
+/* The parser keeps each different name, and finds them ever more slowly. */
+static void test_many_names(void **state)
+{
+    FILE *out = fdopen(memfd_create("names", MFD_CLOEXEC), "w");
+    assert_non_null(out);
+    fputs("<workbook><x>\n", out);
+    for (int i = 0; i < 100000; i++)
+        fprintf(out, "<name-%d a%d='1'/>", i, i);
+    fputs("</x></workbook>", out);
+    assert_int_equal(fflush(out), 0);
+    const char *detail = refusal_of(*state, fileno(out), CONTENT_TWB, NULL);
+    assert_begins("names", detail, "The document, line 2, column ");
+    assert_non_null(strstr(detail, ": more different names of elements and attributes than are"));
+    fclose(out);
 }
 
 /* Thousands of sheets whose names leave the same URL, or none. */
@@ -863,12 +882,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_url_names),      TEST(test_kinds),         TEST(test_sheets),
-        TEST(test_datasources),    TEST(test_fields),        TEST(test_flow),
-        TEST(test_good_forms),     TEST(test_samples),       TEST(test_public),
-        TEST(test_sample_details), TEST(test_refused),       TEST(test_limits),
-        TEST(test_large),          TEST(test_many_alike),    TEST(test_not_a_file),
-        TEST(test_strip),          TEST(test_strip_samples), TEST(test_strip_refused),
+        TEST(test_url_names),      TEST(test_kinds),      TEST(test_sheets),
+        TEST(test_datasources),    TEST(test_fields),     TEST(test_flow),
+        TEST(test_good_forms),     TEST(test_samples),    TEST(test_public),
+        TEST(test_sample_details), TEST(test_refused),    TEST(test_limits),
+        TEST(test_large),          TEST(test_many_alike), TEST(test_many_names),
+        TEST(test_not_a_file),     TEST(test_strip),      TEST(test_strip_samples),
+        TEST(test_strip_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -107,6 +107,7 @@ GOOD = {
                            Entry("Book.twb", BOOK)),
     "plain.tdsx": archive(Entry("x.tds", SOURCE)),
     "bom.twb": b"\xef\xbb\xbf" + BOOK,
+    "prefixes.twb": BOOK.replace(b"<worksheets>", b"<a xmlns:n='u'/>" * 20 + b"<worksheets>"),
     "declared.twb": b'<?xml version="1.0" encoding="UTF-8"?>\n' + BOOK,
     "flow.tfl": archive(Entry("flow", (HERE / "flow.json").read_bytes())),
 }
@@ -192,6 +193,7 @@ BAD = {
     "control.twb": b"<workbook>\1</workbook>",
     "deep.twb": deep(201),
     "crowd.twb": crowd(300),
+    "namespaces.twb": workbook("".join(f"<a xmlns:n{i}='u{i}'>" for i in range(17)) + "</a>" * 17),
     "attribute-twice.twb": workbook("", "version='1' version='2'"),
     "sheet-twice.twb": sheets("<worksheet name='A'/><worksheet name='A'/>"),
     "sheet-unnamed.twb": sheets("<worksheet/>"),
