@@ -53,8 +53,10 @@ struct blobs *blobs_open(const struct blobs_config *config, char *why, size_t wh
     struct blobs *blobs = NULL;
     if (strncmp(config->url, "files:", 6) == 0)
         blobs = blob_files_open(config->url + 6, to);
+    else if (strncmp(config->url, "s3:", 3) == 0)
+        blobs = blob_s3_open(config->url + 3, config, to);
     else
-        snprintf(why, why_size, "the store of blobs must be files:DIR");
+        snprintf(why, why_size, "the store of blobs must be files:DIR or s3:URL");
     if (blobs)
         blob_stage_sweep(blobs->staging);
     return blobs;
