@@ -7,14 +7,14 @@ _easel()
     # commands: begin
     local commands='serve dev jwt explain events scopes methods config backup restore rotate-key token version help'
     case $command in
-    serve) options='--seed --data --repository --config --secret-key-file --listen --tls-cert --tls-key --threads --admin-name --admin-password-file --max-header --max-body --max-connections --connections-per-address --request-timeout --idle-timeout --drain-timeout --signin-failures --signin-window --session-life --pat-life --pat-idle --jwt-max-life --jwt-clock-skew --explain-refusals --events-keep --observed-keep --log-level --log-format --repository-workers --help' ;;
+    serve) options='--seed --data --repository --blobs --s3-region --s3-access-key --spool --config --secret-key-file --listen --tls-cert --tls-key --threads --admin-name --admin-password-file --max-header --max-body --max-spool --max-connections --connections-per-address --request-timeout --idle-timeout --drain-timeout --signin-failures --signin-window --session-life --pat-life --pat-idle --jwt-max-life --jwt-clock-skew --explain-refusals --events-keep --observed-keep --log-level --log-format --repository-workers --help' ;;
     dev) options='--seed --listen --tls-cert --tls-key --threads --admin-name --max-header --max-body --max-connections --connections-per-address --request-timeout --idle-timeout --drain-timeout --signin-failures --signin-window --session-life --pat-life --pat-idle --jwt-max-life --jwt-clock-skew --explain-refusals --log-level --log-format --help' ;;
     jwt) options='--client-id --secret-id --secret-value --user --scope --expires --claim --help' ;;
     explain) options='--site --method --data --repository --config --secret-key-file --jwt-max-life --jwt-clock-skew --help' ;;
     events) options='--follow --json --data --repository --config --help' ;;
     scopes) options='--observed --since --json --data --repository --config --help' ;;
     methods) options='--scope --json --help' ;;
-    config) options='--data --repository --config --secret-key-file --listen --tls-cert --tls-key --threads --admin-name --admin-password-file --max-header --max-body --max-connections --connections-per-address --request-timeout --idle-timeout --drain-timeout --signin-failures --signin-window --session-life --pat-life --pat-idle --jwt-max-life --jwt-clock-skew --explain-refusals --events-keep --observed-keep --log-level --log-format --repository-workers --help' ;;
+    config) options='--data --repository --blobs --s3-region --s3-access-key --spool --config --secret-key-file --listen --tls-cert --tls-key --threads --admin-name --admin-password-file --max-header --max-body --max-spool --max-connections --connections-per-address --request-timeout --idle-timeout --drain-timeout --signin-failures --signin-window --session-life --pat-life --pat-idle --jwt-max-life --jwt-clock-skew --explain-refusals --events-keep --observed-keep --log-level --log-format --repository-workers --help' ;;
     backup) options='--data --repository --config --help' ;;
     restore) options='--data --repository --config --help' ;;
     rotate-key) options='--data --repository --config --secret-key-file --help' ;;
@@ -24,10 +24,10 @@ _easel()
     esac
     case $previous in
     --admin-password-file | --config | --secret-key-file | --seed | --tls-cert | --tls-key) values=files ;;
-    --data) values=folders ;;
+    --data | --spool) values=folders ;;
     --log-level) values='debug info warn error' ;;
     --log-format) values='text json' ;;
-    --admin-name | --claim | --client-id | --connections-per-address | --drain-timeout | --events-keep | --expires | --idle-timeout | --jwt-clock-skew | --jwt-max-life | --listen | --max-body | --max-connections | --max-header | --method | --name | --observed-keep | --pat-idle | --pat-life | --repository | --repository-workers | --request-timeout | --scope | --secret-id | --secret-value | --session-life | --signin-failures | --signin-window | --since | --site | --threads | --user) values=none ;;
+    --admin-name | --blobs | --claim | --client-id | --connections-per-address | --drain-timeout | --events-keep | --expires | --idle-timeout | --jwt-clock-skew | --jwt-max-life | --listen | --max-body | --max-connections | --max-header | --max-spool | --method | --name | --observed-keep | --pat-idle | --pat-life | --repository | --repository-workers | --request-timeout | --s3-access-key | --s3-region | --scope | --secret-id | --secret-value | --session-life | --signin-failures | --signin-window | --since | --site | --threads | --user) values=none ;;
     esac
     # commands: end
     if [ "$COMP_CWORD" -eq 1 ] || { [ "$COMP_CWORD" -eq 2 ] && [ "$command" = help ]; }; then
