@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <gnutls/gnutls.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -171,16 +172,9 @@ static void fill_file(struct stand *stand)
     fclose(out);
 }
 
-static struct stand *stand_start(struct http_config config)
+static void stand_serve(struct stand *stand, struct http_config config)
 {
-    struct stand *stand = calloc(1, sizeof *stand);
-    pthread_mutex_init(&stand->lock, NULL);
-    snprintf(stand->directory, sizeof stand->directory, "/tmp/easel-http-XXXXXX");
-    assert_non_null(mkdtemp(stand->directory));
-    snprintf(stand->spool, sizeof stand->spool, "%s/spool", stand->directory);
-    snprintf(stand->file, sizeof stand->file, "%s/file", stand->directory);
-    assert_int_equal(mkdir(stand->spool, 0700), 0);
-    fill_file(stand);
+    http_server_stop(&stand->server);
     config.listen = "127.0.0.1:0";
     config.threads = 2;
     config.body_limit = LIMIT;
@@ -200,6 +194,19 @@ static struct stand *stand_start(struct http_config config)
                                           .sin_port = htons((uint16_t)atoi(port + 1)),
                                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     stand->descriptors = count_in("/proc/self/fd");
+}
+
+static struct stand *stand_start(struct http_config config)
+{
+    struct stand *stand = calloc(1, sizeof *stand);
+    pthread_mutex_init(&stand->lock, NULL);
+    snprintf(stand->directory, sizeof stand->directory, "/tmp/easel-http-XXXXXX");
+    assert_non_null(mkdtemp(stand->directory));
+    snprintf(stand->spool, sizeof stand->spool, "%s/spool", stand->directory);
+    snprintf(stand->file, sizeof stand->file, "%s/file", stand->directory);
+    assert_int_equal(mkdir(stand->spool, 0700), 0);
+    fill_file(stand);
+    stand_serve(stand, config);
     return stand;
 }
 
@@ -690,6 +697,94 @@ static void an_answer_that_comes_too_late_closes_its_file(void **state)
     stand_stop(stand);
 }
 
+/* ---- over TLS, where the kernel cannot send the file by itself */
+
+static void make_certificate(const struct stand *stand, char cert[96], char key[96])
+{
+    char command[512];
+    snprintf(cert, 96, "%s/cert.pem", stand->directory);
+    snprintf(key, 96, "%s/key.pem", stand->directory);
+    snprintf(command, sizeof command,
+             "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 "
+             "-subj /CN=h -keyout %s -out %s 2>/dev/null",
+             key, cert);
+    assert_int_equal(system(command), 0);
+}
+
+static void tls_say(gnutls_session_t session, const char *bytes, size_t len)
+{
+    for (ssize_t n; len; bytes += n, len -= (size_t)n) {
+        n = gnutls_record_send(session, bytes, len);
+        assert_true(n > 0);
+    }
+}
+
+/* Reads to the end of the connection. */
+static char *tls_hear(gnutls_session_t session, size_t *len_r)
+{
+    size_t room = FILE_SIZE + 4096;
+    char *answer = calloc(1, room + 1);
+    ssize_t n;
+    *len_r = 0;
+    while ((n = gnutls_record_recv(session, answer + *len_r, room - *len_r)) > 0 ||
+           n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
+        *len_r += n > 0 ? (size_t)n : 0;
+    return answer;
+}
+
+static char *tls_ask(const struct stand *stand, const char *head, const char *body, size_t body_len,
+                     size_t *len_r)
+{
+    gnutls_certificate_credentials_t credentials;
+    gnutls_session_t session;
+    int fd = dial(stand), rc;
+    gnutls_certificate_allocate_credentials(&credentials);
+    gnutls_init(&session, GNUTLS_CLIENT);
+    gnutls_priority_set_direct(session, "NORMAL", NULL);
+    gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
+    gnutls_transport_set_int(session, fd);
+    do
+        rc = gnutls_handshake(session);
+    while (rc < 0 && !gnutls_error_is_fatal(rc));
+    assert_int_equal(rc, 0);
+    tls_say(session, head, strlen(head));
+    tls_say(session, body, body_len);
+    char *answer = tls_hear(session, len_r);
+    gnutls_deinit(session);
+    gnutls_certificate_free_credentials(credentials);
+    close(fd);
+    return answer;
+}
+
+static void files_go_over_tls(void **state)
+{
+    (void)state;
+    char cert[96], key[96], hex[HASH_HEX_ROOM], wanted[128];
+    struct stand *stand = stand_start((struct http_config){0});
+    make_certificate(stand, cert, key);
+    stand_serve(stand, (struct http_config){.tls_cert = cert, .tls_key = key});
+    size_t len;
+    char *answer = tls_ask(stand,
+                           "GET /part HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+                           "Range: bytes=1000-\r\n\r\n",
+                           "", 0, &len);
+    char *body = strstr(answer, "\r\n\r\n");
+    assert_non_null(body);
+    assert_int_equal(strncmp(answer, "HTTP/1.1 206", 12), 0);
+    assert_int_equal(len - (size_t)(body + 4 - answer), FILE_SIZE - 1000);
+    assert_memory_equal(body + 4, stand->content + 1000, FILE_SIZE - 1000);
+    free(answer);
+    answer = tls_ask(stand,
+                     "POST /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n"
+                     "Content-Length: 5242880\r\n\r\n",
+                     stand->content, FILE_SIZE, &len);
+    hash_hex(stand->content, FILE_SIZE, hex);
+    snprintf(wanted, sizeof wanted, "file 5242880 %s", hex);
+    assert_non_null(strstr(answer, wanted));
+    free(answer);
+    stand_stop(stand);
+}
+
 /* ---- parts */
 
 static void ranges_are_read_as_the_rfc_says(void **state)
@@ -828,6 +923,7 @@ int main(void)
         cmocka_unit_test(who_leaves_a_download_leaves_no_file),
         cmocka_unit_test(files_come_from_other_threads),
         cmocka_unit_test(an_answer_that_comes_too_late_closes_its_file),
+        cmocka_unit_test(files_go_over_tls),
         cmocka_unit_test(ranges_are_read_as_the_rfc_says),
         cmocka_unit_test(parts_of_another_state_are_not_wanted),
         cmocka_unit_test(parts_are_sent),
