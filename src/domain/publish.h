@@ -22,6 +22,7 @@ struct publish_view {
 };
 
 struct publish_connection {
+    const char *id; /* the LUID that the password was sealed for; NULL: one is made */
     const char *type, *server, *port, *user_name, *database, *filename, *authentication;
     bool embeds_password;
     const char *sealed_password;                          /* NULL: none */
@@ -42,6 +43,8 @@ struct publish_spec {
     size_t default_view; /* index */
     const struct publish_connection *connections;
     size_t connection_count;
+    const char *const *steps; /* names of the steps of a flow that write its output */
+    size_t step_count;
 };
 
 /* Whether the actor may publish there under that name; before a large file is read.
