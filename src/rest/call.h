@@ -99,6 +99,9 @@ enum err call_list(struct call *call, const struct list_field *fields, size_t co
 /* Writes the pagination element. */
 void call_pagination(struct call *call, const struct list_request *list, int64_t total);
 
+/* "http://host:port" of this server, as the caller wrote it. */
+const char *call_origin(struct call *call);
+
 /* ---- for dispatch.c and the files that end a call by themselves */
 void call_reply(struct call *call);
 
@@ -114,7 +117,7 @@ void caller_release(struct caller *caller);
 const struct session *caller_session(const struct caller *caller);
 const struct actor *caller_actor(const struct caller *caller);
 const struct scope_set *caller_scopes(const struct caller *caller);
-/* An answer kept for this caller under a URI and form, copied into `arena`; NULL
+/* An answer kept for this caller under an absolute URI and form, copied into `arena`; NULL
  * where there is none. A caller lives no longer than a generation of the
  * repository, so neither do its answers. */
 const char *caller_answer(const struct caller *caller, struct arena *arena, const char *path,

@@ -121,6 +121,24 @@ void call_pagination(struct call *call, const struct list_request *list, int64_t
     doc_attr_count(el, "totalAvailable", total);
 }
 
+/* What may stand in a Host header, port included. */
+static bool is_host(const char *text)
+{
+    size_t len = text ? strlen(text) : 0;
+    return len && len <= 255 &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") ==
+               len;
+}
+
+const char *call_origin(struct call *call)
+{
+    const char *host = http_header(call->http, "Host");
+    const char *proxied = http_header(call->http, "X-Forwarded-Proto");
+    bool tls = call->config->tls || (proxied && strcasecmp(proxied, "https") == 0);
+    return arena_printf(call->tx.arena, "%s://%s", tls ? "https" : "http",
+                        is_host(host) ? host : "localhost");
+}
+
 /* ---- the answer */
 
 static void send_bytes(struct call *call, int status, const char *bytes, size_t len)
@@ -134,6 +152,12 @@ static bool keeps_answer(const struct call *call)
            lanes_abilities(call->config->lanes) & DB_SOLE_OWNER;
 }
 
+/* Answers hold addresses of their own server. */
+static const char *kept_under(struct call *call)
+{
+    return arena_printf(call->tx.arena, "%s%s", call_origin(call), http_path(call->http));
+}
+
 static void send_document(struct call *call, int status)
 {
     struct buf out;
@@ -143,8 +167,8 @@ static void send_document(struct call *call, int status)
     else
         xml_write(&out, call->out, call->version_text);
     if (keeps_answer(call))
-        caller_keep(call->caller, http_path(call->http), http_query(call->http), call->json,
-                    out.bytes, out.len);
+        caller_keep(call->caller, kept_under(call), http_query(call->http), call->json, out.bytes,
+                    out.len);
     send_bytes(call, status, out.bytes, out.len);
 }
 
@@ -154,7 +178,7 @@ static bool send_kept(struct call *call)
     size_t len;
     if (!keeps_answer(call))
         return false;
-    const char *bytes = caller_answer(call->caller, call->tx.arena, http_path(call->http),
+    const char *bytes = caller_answer(call->caller, call->tx.arena, kept_under(call),
                                       http_query(call->http), call->json, &len);
     if (!bytes)
         return false;
