@@ -334,6 +334,10 @@ def test_the_server_wide_one(engine, key):
             viewer = org.name("Viewer")
             client = session(org, provider, viewer)
             refused(org, provider.token(viewer, aud=f"tableau:{org.site_id}"), 10084)
+            reply = server.client().sign_in_reply(
+                {"jwt": provider.token(viewer), "site": {"contentUrl": "no-such-site"}})
+            check_refusal(reply, 401001, 401)
+            assert reply.detail == "Error signing in to Tableau Server"
             assert not org.admin.ok("GET", f"{org.admin.site}/{PATH}").doc[
                 "externalAuthorizationServerList"].get("externalAuthorizationServer")
             # Its own beside it wins on the site.
@@ -402,3 +406,4 @@ def test_an_unknown_site_has_no_number(org, provider, viewer):
     reply = org.server.client().sign_in_reply(
         {"jwt": provider.token(viewer), "site": {"contentUrl": "no-such-site"}})
     check_refusal(reply, 401001, 401)
+    assert reply.detail == "Error signing in to Tableau Server"

@@ -39,7 +39,8 @@ struct world {
     int metadata_fetches, keys_fetches;
     pthread_mutex_t lock; /* threads: guards what follows */
     pthread_cond_t changed;
-    bool held; /* fetches wait */
+    bool held;   /* fetches wait */
+    int held_up; /* how many did */
     int came;
 };
 
@@ -48,6 +49,8 @@ static bool get(void *context, struct arena *arena, const char *url, struct fetc
     struct world *world = context;
     bool is_keys = strstr(url, "jwks") != NULL, is_metadata = strstr(url, "openid") != NULL;
     pthread_mutex_lock(&world->lock);
+    world->held_up += world->held;
+    pthread_cond_broadcast(&world->changed);
     while (world->held)
         pthread_cond_wait(&world->changed, &world->lock);
     world->keys_fetches += is_keys;
@@ -457,6 +460,36 @@ static void many_wait_for_one_fetch(void **state)
     FETCHES(world, 1);
 }
 
+/* Issuers that are asked for at once are fetched at once, up to the number of threads,
+ * also by threads that were idle before: a slow one holds up none of the others. */
+static void issuers_do_not_wait_for_each_other(void **state)
+{
+    struct world *world = *state;
+    struct waiter waiters[4];
+    for (int round = 0; round < 20; round++) {
+        world->came = world->held_up = 0;
+        hold(world, true);
+        for (int i = 0; i < 4; i++) {
+            struct keys_found found;
+            struct keys_request request = {
+                .issuer = arena_printf(world->arena, ISSUER "/%d/%d", round, i),
+                .jwks_uri = JWKS_URL,
+                .kid = "a",
+                .alg = jws_alg_find("ES256")};
+            waiters[i] = (struct waiter){{came, NULL}, world, 0};
+            assert_int_equal(issuers_find(world->issuers, world->arena, &request, &found),
+                             KEYS_WAIT);
+            issuers_await(world->issuers, &request, &waiters[i].base);
+        }
+        pthread_mutex_lock(&world->lock);
+        while (world->held_up < 4)
+            pthread_cond_wait(&world->changed, &world->lock);
+        pthread_mutex_unlock(&world->lock);
+        hold(world, false);
+        await_all(world, 4);
+    }
+}
+
 static void waiting_for_nothing_comes_back_at_once(void **state)
 {
     struct world *world = *state;
@@ -510,6 +543,7 @@ int main(void)
         TEST(found_keys_outlive_the_set),
         TEST(issuers_are_bounded),
         THREADED(many_wait_for_one_fetch),
+        THREADED(issuers_do_not_wait_for_each_other),
         THREADED(waiting_for_nothing_comes_back_at_once),
         THREADED(stopping_calls_back),
         cmocka_unit_test(networks_of_no_form_are_refused),
