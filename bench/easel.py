@@ -16,6 +16,7 @@ from process import Server, free_port
 PASSWORD = "Bench-password-1"
 API = "/api/3.24"
 JSON = [("Content-Type", "application/json"), ("Accept", "application/json")]
+ROLES = ["Explorer", "Viewer", "Creator", "ExplorerCanPublish"]
 SCOPES = ["tableau:users:read", "tableau:content:read"]
 
 
@@ -101,6 +102,8 @@ class Repository:
 
     def __init__(self, path):
         self.db = sqlite3.connect(path)
+        # A million rows in a dozen indexes: in memory, or each would be written many times.
+        self.db.execute("PRAGMA cache_size = -2000000")
         self.now = int(time.time() * 1000)
         self.site, = self.db.execute("SELECT id FROM site WHERE content_url = ''").fetchone()
         self.owner, = self.db.execute("SELECT id FROM site_user WHERE site_id = ? ORDER BY serial",
@@ -120,22 +123,35 @@ class Repository:
         return range(last + 1, last + 1 + count)
 
     def add_users(self, count):
-        """user-1 .. user-N, Explorers; returns their names and ids on the site."""
+        """user-1 .. user-N, in turn of four roles, each with a full name and a last sign-in;
+        returns their names and ids on the site."""
         names, ids = [f"user-{i}" for i in range(1, count + 1)], []
-        for name, serial in zip(names, self.serials("site_user", count)):
-            account, user = str(uuid.uuid4()), str(uuid.uuid4())
+        for i, (name, serial) in enumerate(zip(names, self.serials("site_user", count))):
+            account, user, role = str(uuid.uuid4()), str(uuid.uuid4()), ROLES[i % len(ROLES)]
+            # Spread over the order of the names, as full names are.
+            full_name = f"{i * 7919 % count:07} Person"
             ids.append(user)
             self.db.execute(
-                "INSERT INTO account (id, name, name_key, created_at, updated_at)"
-                " VALUES (?, ?, ?, ?, ?)", [account, name, name, self.now, self.now])
+                "INSERT INTO account (id, name, name_key, full_name, created_at, updated_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                [account, name, name, full_name, self.now, self.now])
             self.db.execute(
                 "INSERT INTO site_user (id, site_id, account_id, name, name_key, site_role,"
-                " auth_setting, created_at, updated_at, serial)"
-                " VALUES (?, ?, ?, ?, ?, 'Explorer', 'ServerDefault', ?, ?, ?)",
-                [user, self.site, account, name, name, self.now, self.now, serial])
+                " full_name, auth_setting, last_login_at, created_at, updated_at, serial)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 'ServerDefault', ?, ?, ?, ?)",
+                [user, self.site, account, name, name, role, full_name,
+                 self.now - i * 1000, self.now, self.now, serial])
         self.db.execute("UPDATE site SET user_count = user_count + ? WHERE id = ?",
                         [count, self.site])
+        self.count_roles()
         return names, ids
+
+    def count_roles(self):
+        """What the server counts with every user it adds."""
+        self.db.execute("DELETE FROM site_role_count")
+        self.db.execute("INSERT INTO site_role_count (site_id, site_role, user_count)"
+                        " SELECT site_id, site_role, COUNT(*) FROM site_user"
+                        " GROUP BY site_id, site_role")
 
     def add_projects(self, count):
         rows = ((str(uuid.uuid4()), self.site, f"Project {serial}", f"project {serial}",
@@ -147,3 +163,25 @@ class Repository:
             " VALUES (?, ?, ?, ?, ?, 'ManagedByOwner', ?, ?, ?, ?)", rows)
         self.db.execute("UPDATE site SET project_count = project_count + ? WHERE id = ?",
                         [count, self.site])
+
+    def add_groups(self, count, members):
+        """Group 1 .. Group N, all with a minimum site role that is granted at sign-in;
+        `members`: how many of the first each user (by id) is in. Their ids."""
+        ids = [str(uuid.uuid4()) for _ in range(count)]
+        serials = self.serials("site_group", count)
+        sizes = [sum(held > place for held in members.values()) for place in range(count)]
+        self.db.executemany(
+            "INSERT INTO site_group (id, site_id, name, name_key, minimum_site_role,"
+            " grant_license_mode, user_count, created_at, updated_at, serial)"
+            " VALUES (?, ?, ?, ?, 'Explorer', 'onLogin', ?, ?, ?, ?)",
+            ((group, self.site, f"Group {serial}", f"group {serial}", size, self.now, self.now,
+              serial) for group, size, serial in zip(ids, sizes, serials)))
+        self.db.executemany("INSERT INTO group_member (group_id, site_user_id) VALUES (?, ?)",
+                            ((group, user) for user, held in members.items()
+                             for group in ids[:held]))
+        self.db.execute("UPDATE site SET group_count = group_count + ? WHERE id = ?",
+                        [count, self.site])
+        self.db.executemany("UPDATE site_user SET sign_in_role = 'Explorer',"
+                            " group_count = group_count + ? WHERE id = ?",
+                            ((held, user) for user, held in members.items()))
+        return ids

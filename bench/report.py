@@ -129,6 +129,11 @@ each. A run with a single answer that is not 2xx, or a lost connection, fails.
   oidc-provider issues opaque tokens for client_credentials and keeps them in
   memory only. Glewlwyd signs JWTs with HS256 for client_credentials and keeps
   them in SQLite on the same disk.
+- **Sign-in by an external authorization server**: the same with JWTs signed by RSA of
+  2048 bits (RS256) and on P-256 (ES256), for `tableau:SITE-LUID`. The provider's documents
+  were fetched before and are kept for the run. `openssl speed` verifies with keys of the
+  same kind on the same core, just before: the aim is half of what it does, or half of
+  the sign-ins with HS256 where those are fewer.
 - **User**: an authenticated GET of one user, spread over 1,000 of 10,000 users,
   by one session.
   Nothing is written meanwhile, so most answers are those kept with the caller
@@ -136,11 +141,20 @@ each. A run with a single answer that is not 2xx, or a lost connection, fails.
   made anew, at about half this rate.
 - **Verification**: one thread, no network: the same tokens through a bare loop
   (split, decode, HMAC, parse) and through Easel's parser with all checks.
+- **Workbook**: the whole process that reads it, pinned to one core; the sample 100
+  times in one process (`xmllint --repeat`). xmllint builds a tree; Easel keeps
+  what docs/content.md tells.
 - **Start**: from the start of the process to the first whole answer of
   serverinfo, asked every 0.2 ms, with 10,000 users, 1,000 projects and 100
   connected apps in the repository; memory one second after that answer.
 - **Projects**: a page of 100, as an administrator, out of 1,000 and out of
   1,000,000 projects: the first page, and one in the middle.
+- **Users**: first pages of lists of 1,000 and of 1,000,000 users (four roles in
+  turn, a full name and a last sign-in each), as an administrator: of one role or
+  two by name, of one role by last sign-in, of all by friendly name; and one user by
+  a filter on the name, another name each time. Each request has a URI of its own,
+  50,000 of them, so that no more than one in fifty is answered out of what is kept
+  with the caller. A page far from the first costs a walk along the index to it.
 
 ## Repeat
 

@@ -12,7 +12,6 @@ import os
 import resource
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -20,17 +19,22 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import eas
+import imports
 import load
 import machine
+import people
 import report
+import rights
 from easel import API, JSON, ConnectedApp, Easel, Repository
 from process import (LOAD_CORE, SERVER_CORE, busy_seconds, installed, on_core, pin,
                      wait_for_quiet)
 from references import Glewlwyd, Nginx, OidcProvider
+from signins import WARM, SignIns
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-CONNECTIONS, WARM = 64, 0.5
+CONNECTIONS = 64
 DISTURBED = 0.15  # of a core, used by others; their own writes to disk cost some servers 0.1
 
 
@@ -120,34 +124,10 @@ def populate(repository):
     return users
 
 
-class SignIns:
-    """Sign-ins with fresh JWTs, as many as the last rate asks for."""
-
-    def __init__(self, bench, easel, app, users):
-        self.bench, self.easel, self.app, self.users = bench, easel, app, users[:1000]
-        self.repository = os.path.join(easel.folder, "data", "easel.db")
-        self.path = bench.path("sign-ins")
-        self.rate = 20_000
-
-    def sessions(self):
-        with contextlib.closing(sqlite3.connect(f"file:{self.repository}?mode=ro", uri=True)) as db:
-            return db.execute("SELECT COUNT(*) FROM session").fetchone()[0]
-
-    def mint(self):
-        seconds = self.bench.options.seconds + WARM
-        return load.write(self.path, self.app.sign_ins(int(self.rate * 1.5 * seconds), self.users))
-
-    def measure(self, figure):
-        before = self.sessions()
-        answers, self.rate = self.bench.measure_load(figure, self.easel, self.mint, loop=False)
-        kept = self.sessions() - before
-        if kept < answers:
-            raise RuntimeError(f"{answers} sign-ins answered, {kept} sessions kept")
-
-
 def add_serving(bench):
     """Floor, sign-in, GET of a user: the populated repository and the references."""
-    easel, app, (names, ids) = bench.new_easel("easel", populate, bench.options.easel_arg)
+    easel, app, (names, ids) = bench.new_easel("easel", populate,
+                                               eas.SETTINGS + bench.options.easel_arg)
     bench.app = app
     info = easel.answer("GET", f"{API}/serverinfo", JSON)
     floor = bench.nginx_like("nginx-info", info)
@@ -170,6 +150,7 @@ def add_sign_in(bench, easel, app, names):
                    app.sign_ins(1000, names))
     sign_ins = SignIns(bench, easel, app, names)
     bench.add("sign-in easel", "Sign-in: Easel, JWT, durable in SQLite", "1/s", sign_ins.measure)
+    add_issuers(bench, easel, names)
     for key, title, kind in (("sign-in oidc", "Token: oidc-provider, in memory", OidcProvider),
                              ("sign-in glewlwyd", "Token: Glewlwyd, SQLite", Glewlwyd)):
         why = kind.missing()
@@ -181,6 +162,27 @@ def add_sign_in(bench, easel, app, names):
         if kind is Glewlwyd:
             server.set_up()
         bench.add_load(key, title, server, [kind.token])
+
+
+def add_issuers(bench, easel, names):
+    """Sign-ins by external authorization servers, their keys fetched before."""
+    why = eas.missing()
+    for alg in eas.SPEED:
+        title = f"Sign-in: Easel, {alg} of an external authorization server"
+        if why:
+            bench.skipped.append((title, why))
+            continue
+        issuer = eas.Issuer(alg)
+        bench.stack.callback(issuer.stop)
+        issuer.register(easel)
+        first = next(issuer.sign_ins(1, names)).split(b"\r\n\r\n", 1)[1]
+        answer = easel.answer("POST", f"{API}/auth/signin", JSON, first)
+        if answer[0] != 200:
+            raise RuntimeError(f"sign-in by {alg}: {answer}")
+        bench.add(f"sign-in speed {alg}", f"openssl speed: verify, {eas.SPEED[alg]}", "1/s",
+                  lambda figure, a=alg: figure.add(eas.speed(a)))
+        sign_ins = SignIns(bench, easel, issuer, names, rate=10_000)
+        bench.add(f"sign-in {alg}", title, "1/s", sign_ins.measure)
 
 
 def add_user(bench, easel, ids):
@@ -216,6 +218,55 @@ def add_verification(bench):
               lambda figure: measure(figure, "reference_per_s"))
     bench.add("jwt easel", "JWT verification: Easel, all checks", "1/s",
               lambda figure: measure(figure, "easel_per_s"))
+
+
+def large_workbook(path, sample):
+    """A workbook of some 40 MB: the sample with its worksheets many times over."""
+    with open(sample, encoding="utf-8") as file:
+        text = file.read()
+    start, end = text.index("<worksheets>") + len("<worksheets>"), text.index("</worksheets>")
+    sheets = text[start:end]
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(text[:start])
+        for i in range(40_000_000 // len(sheets.encode())):
+            out.write(sheets.replace("<worksheet name='", f"<worksheet name='{i} "))
+        out.write(text[end:])
+    return path
+
+
+def add_content(bench):
+    loop = os.path.join(bench.options.build, "bench", "content_loop")
+    sample = os.path.join(ROOT, "..", "shared", "fixtures", "workbooks", "RESTAPISample.twb")
+    for needed in (loop, sample):
+        if not os.path.exists(needed):
+            bench.skipped.append(("Reading a workbook", f"{os.path.basename(needed)} is not there"))
+            return
+    if not installed("xmllint"):
+        bench.skipped.append(("Reading a workbook", "xmllint is not installed"))
+        return
+    grown = {}
+
+    def measure(figure, command, rounds):
+        wait_for_quiet()
+        with on_core(SERVER_CORE):
+            start = time.monotonic()
+            out = subprocess.run(command, check=True, capture_output=True, text=True,
+                                 timeout=300).stdout
+        figure.add((time.monotonic() - start) * 1000 / rounds)
+        if out:
+            grown[command[1]] = json.loads(out)["grown_kib"] / 1024
+
+    large = large_workbook(bench.path("large.twb"), sample)
+    for key, title, path, rounds in (("sample", "the largest sample", sample, 100),
+                                     ("large", "40 MB", large, 1)):
+        repeat = ["--repeat"] if rounds == 100 else []
+        bench.add(f"content {key} xmllint", f"Workbook, {title}: xmllint --noout", "ms",
+                  lambda figure, c=["xmllint", "--noout", *repeat, path], n=rounds:
+                  measure(figure, c, n))
+        bench.add(f"content {key} easel", f"Workbook, {title}: Easel, all of content_read", "ms",
+                  lambda figure, c=[loop, path, str(rounds)], n=rounds: measure(figure, c, n))
+    bench.add("content large memory", "Workbook, 40 MB: memory that Easel needs for it", "MiB",
+              lambda figure: figure.add(grown[large]))
 
 
 def add_start(bench):
@@ -272,8 +323,20 @@ def aims(bench):
     ratio("Sign-in against oidc-provider", "sign-in easel", "sign-in oidc", "at least", 5)
     ratio("Sign-in against Glewlwyd", "sign-in easel", "sign-in glewlwyd", "at least", 50)
     ratio("Sign-in against the floor", "sign-in easel", "sign-in floor", "at least", 0.25)
+    for alg in eas.SPEED:
+        # What the primitive allows, or the rate with HS256 where that is lower.
+        bounds = [key for key in (f"sign-in speed {alg}", "sign-in easel") if key in median]
+        if bounds:
+            lower = min(bounds, key=median.get)
+            ratio(f"Sign-in by {alg} against "
+                  + ("that by HS256" if lower == "sign-in easel" else "openssl speed"),
+                  f"sign-in {alg}", lower, "at least", 0.5)
     ratio("GET of a user against the floor", "user easel", "user floor", "at least", 0.6)
     ratio("JWT verification against the bare loop", "jwt easel", "jwt reference", "at least", 1)
+    ratio("Reading the largest sample workbook against xmllint", "content sample easel",
+          "content sample xmllint", "at most", 2)
+    ratio("Reading a workbook of 40 MB against xmllint", "content large easel",
+          "content large xmllint", "at most", 2)
     for key, title, bound, unit in (("start easel", "Start to the first answer", 20, " ms"),
                                     ("start easel resident", "Idle resident memory", 16, " MiB")):
         if key in median:
@@ -281,6 +344,9 @@ def aims(bench):
     for where in ("first", "middle"):
         ratio(f"Time of the {where} page, 1,000,000 projects against 1,000",
               f"projects 1000 {where}", f"projects 1000000 {where}", "at most", 1.5)
+    rights.aims(ratio)
+    people.aims(ratio)
+    imports.aims(ratio)
     return rows
 
 
@@ -312,7 +378,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--only", default="", help="candidates whose key has one of these words: "
-                        "floor,sign-in,user,jwt,start,projects")
+                        "floor,sign-in,user,jwt,content,start,projects,users,rights,groups,import")
     parser.add_argument("--easel-arg", action="append", default=[], metavar="ARG",
                         help="argument added to `easel serve`, e.g. --easel-arg=--threads=1")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
@@ -340,10 +406,17 @@ def main():
                 add_serving(bench)
             if bench.wanted("jwt"):
                 add_verification(bench)
+            if bench.wanted("content"):
+                add_content(bench)
             if bench.wanted("start"):
                 add_start(bench)
             if bench.wanted("projects"):
                 add_lists(bench)
+            if bench.wanted("rights"):
+                rights.add(bench)
+            people.add(bench)
+            if bench.wanted("import"):
+                imports.add(bench)
             measure_rounds(bench)
             finish(bench, notes)
     finally:

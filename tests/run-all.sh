@@ -3,7 +3,7 @@
 #
 #   tests/run-all.sh [STEP...]
 #
-# Steps, in order: gcc clang unit api checks lint. Without a name: all of them.
+# Steps, in order: gcc clang unit api postman checks lint. Without a name: all of them.
 # A step that fails does not keep the next from running; the last line counts.
 # Output of a step is shown in full where it failed.
 set -u
@@ -60,6 +60,23 @@ api() {
     EASEL_BINARY="$PWD/$SAN/easel" "$PYTHON" -m pytest -q -rs -p no:cacheprovider tests/api
 }
 
+# The request collection through newman, whose modules are fetched where the lock
+# file changed since they were.
+postman() {
+    local modules=build-test-postman lock
+    [ -d ../shared/fixtures/postman ] || [ -n "${EASEL_SPEC:-}" ] ||
+        { echo "skipped: no request collection in ../shared/fixtures/postman"; return; }
+    command -v npm >/dev/null || { echo "skipped: npm is not installed"; return; }
+    lock=$(cat tests/postman/package.json tests/postman/package-lock.json | sha256sum)
+    if [ "$(cat $modules/installed 2>/dev/null)" != "$lock" ]; then
+        mkdir -p $modules
+        cp tests/postman/package.json tests/postman/package-lock.json tests/postman/.npmrc $modules || return
+        (cd $modules && npm ci --no-audit --no-fund) || return
+        echo "$lock" >$modules/installed
+    fi
+    EASEL_BINARY="$PWD/$SAN/easel" "$PYTHON" tests/postman/run.py $modules
+}
+
 formatted() {
     git ls-files '*.c' '*.h' | xargs clang-format --dry-run --Werror &&
         echo "$(git ls-files '*.c' '*.h' | wc -l) files are formatted"
@@ -105,6 +122,11 @@ step_api() {
     run "API tests, SQLite and PostgreSQL" tests/with-postgres.sh "$0" --inner-api
 }
 
+step_postman() {
+    run "build with gcc, ASan and UBSan" build $SAN gcc -Db_sanitize=address,undefined || return
+    run "the official request collection" postman
+}
+
 step_checks() {
     run "layers" "$PYTHON" tools/check-layers
     run "documents agree with the tables" "$PYTHON" tools/check-docs
@@ -132,7 +154,7 @@ case ${1:-} in
     ;;
 esac
 
-steps=${*:-gcc clang unit api checks lint}
+steps=${*:-gcc clang unit api postman checks lint}
 for step in $steps; do
     "step_$step" || :
 done

@@ -6,6 +6,7 @@
 #include "cli/args.h"
 #include "cli/commands.h"
 #include "cli/config.h"
+#include "cli/eas_config.h"
 #include "cli/repository.h"
 #include "domain/site.h"
 #include "domain/user.h"
@@ -16,15 +17,16 @@
 
 enum { TOKEN_ROOM = 64 << 10 };
 
-/* Prints each passed check as it passes. */
+/* Prints each passed check as it passes, in the words for the kind of token. */
 struct printing {
     struct trail base;
     int told; /* the last check that was printed */
+    const struct direct_outcome *out;
 };
 
-static void print_line(enum trust_check check, const char *outcome)
+static void print_line(enum trust_check check, enum jwt_kind kind, const char *outcome)
 {
-    const struct trust_check_row *row = trust_check_row(check);
+    const struct trust_check_row *row = trust_check_row_of(check, kind);
     printf("%2d  %-12s %-5s %s\n", (int)check, row->id, outcome, row->title);
 }
 
@@ -34,19 +36,19 @@ static void passed(struct trail *trail, enum trust_check check, const char *foun
     if ((int)check <= p->told)
         return;
     p->told = (int)check;
-    print_line(check, "pass");
+    print_line(check, p->out->kind, "pass");
     if (found && *found)
         printf("                       found     %s\n", found);
 }
 
-static void print_failure(const struct verdict *v)
+static void print_failure(const struct verdict *v, enum jwt_kind kind)
 {
-    const struct trust_check_row *row = trust_check_row(v->failed);
-    print_line(v->failed, "FAIL");
+    const struct trust_check_row *row = verdict_row(v);
+    print_line(v->failed, kind, "FAIL");
     printf("                       expected  %s\n", v->expected ? v->expected : row->title);
     printf("                       found     %s\n", v->found ? v->found : "otherwise");
     for (int i = (int)v->failed + 1; i < TRUST_CHECKS; i++)
-        print_line((enum trust_check)i, "-");
+        print_line((enum trust_check)i, kind, "-");
     printf("\nrefused: 401 401001 Signin Error: Error signing in to Tableau Server");
     if (row->seed)
         printf(" (%d)", row->seed);
@@ -60,7 +62,7 @@ static bool find_site(struct tx *tx, const char *content_url, struct trust_site 
     struct site site;
     if (site_get_by_content_url(tx, content_url, &site) != E_OK)
         return false;
-    *site_r = (struct trust_site){site.id, site.content_url};
+    *site_r = (struct trust_site){site.id, site.content_url, site_is_suspended(&site)};
     return true;
 }
 
@@ -70,7 +72,11 @@ static bool find_user(struct tx *tx, const char *site_id, const char *name,
     struct user user;
     if (!user_find_exact(tx, site_id, name, &user, why_r))
         return false;
-    *user_r = (struct trust_user){user.id, user.name, role_name(user.role)};
+    *user_r = (struct trust_user){.id = user.id,
+                                  .name = user.name,
+                                  .site_role = role_name(user.role),
+                                  .server_admin = user.role == ROLE_SERVER_ADMINISTRATOR,
+                                  .role_granted = user.role_granted};
     return true;
 }
 
@@ -120,15 +126,26 @@ static char *read_token(struct arena *arena)
     return out;
 }
 
+/* As the server would, but that it waits where the server goes on with others. */
+static void check(struct tx *tx, struct direct_request *request, struct trail *trail,
+                  struct direct_outcome *out_r)
+{
+    direct_check(tx, request, trail, out_r);
+    while (out_r->waits) {
+        issuers_fetch(request->issuers, &out_r->wanted);
+        request->waited++;
+        direct_check(tx, request, trail, out_r);
+    }
+}
+
 static int explain(struct tx *tx, const struct args *args, const struct config *config,
-                   const struct keyring *keyring, const struct method_row *method)
+                   const struct keyring *keyring, struct issuers *issuers,
+                   const struct method_row *method)
 {
     const char *token = args_operand(args, 0), *site_url = args_value(args, "site");
-    struct jwt_policy policy = jwt_policy_default;
+    struct jwt_policy policy = policy_of(config), eas_policy = eas_policy_of(config);
     struct direct_outcome out;
-    struct printing printing = {{passed}, 0};
-    policy.max_life_s = config_span(config, "jwt-max-life") / 1000;
-    policy.skew_s = config_span(config, "jwt-clock-skew") / 1000;
+    struct printing printing = {{passed}, 0, &out};
     if (strcmp(token, "-") == 0)
         token = read_token(tx->arena);
     site_url = site_url ? site_url : "";
@@ -138,12 +155,15 @@ static int explain(struct tx *tx, const struct args *args, const struct config *
         .content_url = site_url,
         .keyring = keyring,
         .policy = &policy,
+        .eas_policy = &eas_policy,
+        .bare_audience = config_bool(config, "eas-bare-audience"),
+        .issuers = issuers,
         .find_site = find_site,
         .find_user = find_user,
     };
-    direct_check(tx, &request, &printing.base, &out);
+    check(tx, &request, &printing.base, &out);
     if (out.verdict.failed) {
-        print_failure(&out.verdict);
+        print_failure(&out.verdict, out.kind);
         return 1;
     }
     printf("\naccepted: signs in as '%s' (%s) with: %s\n", out.user.name, out.user.site_role,
@@ -160,8 +180,13 @@ int cmd_explain(const struct args *args, struct config *config)
         return args_wrong(args, "--method '%s' is none of the REST API; see easel methods", named);
     if (!repository_open(config, "explain", DB_READ, &tx))
         return 1;
+    char why[CONFIG_WHY_ROOM] = "";
     struct keyring *keyring = repository_keys(config, "explain", false);
-    int status = keyring ? explain(&tx, args, config, keyring, method) : 1;
+    struct issuers *issuers = issuers_of(config, 0, NULL, why, sizeof why);
+    if (!issuers)
+        fprintf(stderr, "easel explain: %s\n", why);
+    int status = keyring && issuers ? explain(&tx, args, config, keyring, issuers, method) : 1;
+    issuers_free(&issuers);
     keyring_free(&keyring);
     repository_close(&tx);
     return status;

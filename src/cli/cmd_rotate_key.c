@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/repository.h"
+#include "domain/job.h"
 #include "trust/app.h"
 #include "trust/seal.h"
 
@@ -19,11 +20,22 @@ static int failed(const char *why)
     return 1;
 }
 
+/* What jobs that have not ended work on. */
+static const char *reseal_piece(void *keyring, struct arena *arena, const char *id,
+                                const char *sealed)
+{
+    size_t len;
+    const char *plain = unseal_bytes(keyring, arena, id, sealed, &len);
+    return plain ? seal_bytes(keyring, arena, id, plain, len) : NULL;
+}
+
 static int64_t reseal(struct tx *tx, const struct keyring *keyring)
 {
     if (!db_begin(tx->db))
         return -1;
     int64_t count = app_secrets_reseal(tx, keyring);
+    if (count >= 0 && job_payloads_reseal(tx, reseal_piece, (void *)keyring) < 0)
+        count = -1;
     if (count >= 0 && db_commit(tx->db))
         return count;
     if (count >= 0)

@@ -113,11 +113,57 @@ enum err access_project(struct tx *tx, const struct actor *actor, const char *pr
     access_r->owns = standing.owns;
     access_r->capabilities = capability_decide(TYPE_PROJECT, &standing, rules_at(chain, 0));
     access_r->leads = (access_r->capabilities & leader) != 0;
+    access_r->leads_content = capability_leads(&standing, rules_at(chain, 0));
     access_r->leads_above =
         actor_is_site_admin(actor) ||
         (standing.leads && capability_ceiling(TYPE_PROJECT, actor->role) & leader);
     name_locks(chain, access_r);
     return E_OK;
+}
+
+/* The rules of an item for a type that meet the actor. */
+static enum err read_grants(struct tx *tx, const struct actor *actor, const char *item_id,
+                            enum content_type type, struct grants *grants_r)
+{
+    enum db_result got;
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT r.grantee_kind, r.allow_set, r.deny_set FROM permission_rule r "
+                           "WHERE r.item_id = ?1 AND r.content_type = ?4 AND " RULE_MEETS_USER);
+    stmt_text(stmt, 1, item_id);
+    stmt_text(stmt, 2, actor->user_id);
+    stmt_text(stmt, 3, actor->site_id);
+    stmt_text(stmt, 4, content_type_name(type));
+    *grants_r = (struct grants){0};
+    while ((got = stmt_step(stmt)) == DB_ROW)
+        grants_add(grants_r, stmt_get_text(stmt, 0), stmt_get_int(stmt, 1), stmt_get_int(stmt, 2));
+    return got == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+enum err access_content(struct tx *tx, const struct actor *actor, const struct content_ref *item,
+                        cap_set *capabilities_r, const char **ruled_by_r)
+{
+    struct project_access access;
+    struct grants grants;
+    bool view = item->type == TYPE_VIEW;
+    enum err err = access_project(tx, actor, item->project_id, &access);
+    if (err)
+        return err;
+    bool follows = view && (item->show_tabs || access.content_rules_id);
+    enum content_type type = follows ? TYPE_WORKBOOK : item->type;
+    const char *own = follows ? item->workbook_id : item->id;
+    err = read_grants(tx, actor, access.content_rules_id ? access.content_rules_id : own, type,
+                      &grants);
+    struct standing standing = {
+        .role = actor->role,
+        .owns = actor->user_id && strcmp(item->owner_id, actor->user_id) == 0,
+        .leads = access.leads_content,
+    };
+    *capabilities_r = capability_decide(type, &standing, &grants);
+    if (view)
+        *capabilities_r &= content_type_capabilities(TYPE_VIEW);
+    if (ruled_by_r)
+        *ruled_by_r = access.content_rules_id;
+    return err;
 }
 
 enum err access_changed(struct tx *tx, const char *site_id)

@@ -19,8 +19,9 @@ struct tx;
 struct project_access {
     cap_set capabilities;
     bool owns;
-    bool leads;       /* administrators, and those who hold ProjectLeader here */
-    bool leads_above; /* administrators, and those who lead the project above */
+    bool leads;         /* administrators, and those who hold ProjectLeader here */
+    bool leads_content; /* owns or leads it, whatever the site role makes of that */
+    bool leads_above;   /* administrators, and those who lead the project above */
     /* The project above whose lock (LockedToProject) rules over this one; NULL: none.
      * Its rules stand in place of this one's. */
     const char *controlling_id;
@@ -28,6 +29,22 @@ struct project_access {
      * where each item has its own rules. */
     const char *content_rules_id;
 };
+
+/* Content of a project: what may be done with it. */
+struct content_ref {
+    enum content_type type;
+    const char *id, *owner_id, *project_id;
+    /* Of a view: the workbook that holds it, and whether it shows its sheets as tabs;
+     * owner and project are the workbook's. */
+    const char *workbook_id;
+    bool show_tabs;
+};
+
+/* Under a lock the default permissions of the project that locks; else the item's
+ * own rules. A view follows its workbook under a lock and where that shows tabs.
+ * *ruled_by_r (may be NULL): the project that locks, or NULL. */
+enum err access_content(struct tx *tx, const struct actor *actor, const struct content_ref *item,
+                        cap_set *capabilities_r, const char **ruled_by_r);
 
 /* *access_r is all false where the project does not exist. */
 enum err access_project(struct tx *tx, const struct actor *actor, const char *project_id,

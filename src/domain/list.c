@@ -7,9 +7,10 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/fold.h"
 #include "store/tx.h"
 
-enum { PAGE_DEFAULT = 100, PAGE_MOST = 1000 };
+enum { PAGE_DEFAULT = 100, PAGE_MOST = 1000, NUMBER_DIGITS = 18, SECOND_LAST_MS = 999 };
 
 static bool whole_number(const char *text, int64_t *value_r)
 {
@@ -47,20 +48,47 @@ static const struct list_field *field_of(const struct list_field *fields, size_t
 }
 
 /* An operator of the wire: what it needs of a field, and its SQL. */
-static const struct {
+struct list_operator {
     const char *name, *sql;
     unsigned needs;
-} OPERATORS[] = {
-    {"eq", "=", OPS_EQ},        {"in", "IN", OPS_IN},     {"gt", ">", OPS_COMPARE},
-    {"gte", ">=", OPS_COMPARE}, {"lt", "<", OPS_COMPARE}, {"lte", "<=", OPS_COMPARE},
 };
 
-static const char *operator_of(const struct list_field *field, const char *name, size_t len)
+static const struct list_operator OPERATORS[] = {
+    {"eq", "=", OPS_EQ},        {"in", "IN", OPS_IN},     {"gt", ">", OPS_COMPARE},
+    {"gte", ">=", OPS_COMPARE}, {"lt", "<", OPS_COMPARE}, {"lte", "<=", OPS_COMPARE},
+    {"has", "LIKE", OPS_HAS},   {"cieq", "=", OPS_CIEQ},
+};
+
+static const struct list_operator *operator_of(const struct list_field *field, const char *name,
+                                               size_t len)
 {
     for (size_t i = 0; i < sizeof OPERATORS / sizeof *OPERATORS; i++)
         if (strlen(OPERATORS[i].name) == len && memcmp(OPERATORS[i].name, name, len) == 0)
-            return field->ops & OPERATORS[i].needs ? OPERATORS[i].sql : NULL;
+            return field->ops & OPERATORS[i].needs ? &OPERATORS[i] : NULL;
     return NULL;
+}
+
+static enum err check_bool(struct tx *tx, const struct list_field *field, const char **value)
+{
+    /* TSC writes True and False. */
+    bool is = strcasecmp(*value, "true") == 0;
+    if (!is && strcasecmp(*value, "false") != 0)
+        return tx_refuse(tx, E400000, "'%.40s' is neither true nor false for filter field '%s'.",
+                         *value, field->name);
+    *value = is ? "1" : "0";
+    return E_OK;
+}
+
+/* Clients that join a list of numbers may leave a space behind the comma. */
+static enum err check_number(struct tx *tx, const struct list_field *field, const char **value)
+{
+    const char *text = *value + strspn(*value, " ");
+    size_t digits = strspn(text + (*text == '-'), "0123456789");
+    if (!digits || digits > NUMBER_DIGITS || text[digits + (*text == '-')])
+        return tx_refuse(tx, E400000, "'%.40s' is no whole number for filter field '%s'.", *value,
+                         field->name);
+    *value = text;
+    return E_OK;
 }
 
 static enum err check_value(struct tx *tx, const struct list_field *field, const char **value)
@@ -74,27 +102,27 @@ static enum err check_value(struct tx *tx, const struct list_field *field, const
         *value = arena_printf(tx->arena, "%lld", (long long)at);
         return E_OK;
     case LIST_BOOL:
-        if (strcmp(*value, "true") != 0 && strcmp(*value, "false") != 0)
-            return tx_refuse(tx, E400000,
-                             "'%.40s' is neither true nor false for filter field '%s'.", *value,
-                             field->name);
-        *value = **value == 't' ? "1" : "0";
-        return E_OK;
+        return check_bool(tx, field, value);
+    case LIST_NUMBER:
+        return check_number(tx, field, value);
     default:
         return E_OK;
     }
 }
 
-/* a*b for eq becomes a LIKE pattern; LIKE's own characters are escaped. */
-static const char *like_pattern(struct arena *arena, const char *value)
+/* A pattern of LIKE, whose own characters are escaped. With `stars`, * is any
+ * characters; without, the text may stand anywhere. */
+static const char *like_pattern(struct arena *arena, const char *value, bool stars)
 {
     struct buf buf;
     buf_init(&buf, arena, 0);
+    buf_adds(&buf, stars ? "" : "%");
     for (; *value; value++) {
         if (*value == '%' || *value == '_' || *value == '\\')
             buf_addc(&buf, '\\');
-        buf_addc(&buf, *value == '*' ? '%' : *value);
+        buf_addc(&buf, stars && *value == '*' ? '%' : *value);
     }
+    buf_adds(&buf, stars ? "" : "%");
     return buf.bytes;
 }
 
@@ -142,6 +170,38 @@ static void drop_earlier(struct list_request *request, const struct list_conditi
     request->condition_count = kept;
 }
 
+/* Rows hold milliseconds, clients see seconds: what is shown as 21:24:49 is equal
+ * to 21:24:49 and not after it. */
+static void widen_to_second(struct arena *arena, struct list_condition *c)
+{
+    const char *last =
+        arena_printf(arena, "%lld", strtoll(c->values[0], NULL, 10) + SECOND_LAST_MS);
+    if (strcmp(c->op, "=") == 0) {
+        c->op = "BETWEEN";
+        c->values[c->count++] = last;
+    } else if (strcmp(c->op, ">") == 0 || strcmp(c->op, "<=") == 0) {
+        c->values[0] = last;
+    }
+}
+
+/* What the operator makes of its value. `text` is the value as written. */
+static void finish_condition(struct tx *tx, struct list_condition *c,
+                             const struct list_operator *op, const char *text)
+{
+    bool is_text = c->field->kind == LIST_TEXT;
+    if (op->needs == OPS_HAS) {
+        c->values[0] = like_pattern(tx->arena, c->values[0], false);
+    } else if (op->needs == OPS_CIEQ) {
+        c->folded = true;
+        c->values[0] = fold(tx->arena, c->values[0]);
+    } else if (is_text && op->needs == OPS_EQ && strchr(c->values[0], '*')) {
+        c->op = "LIKE";
+        c->values[0] = like_pattern(tx->arena, c->values[0], true);
+    } else if (c->field->kind == LIST_TIME && !strchr(text, '.')) {
+        widen_to_second(tx->arena, c);
+    }
+}
+
 /* One field:op:value. */
 static enum err parse_condition(struct tx *tx, const struct list_field *fields, size_t field_count,
                                 const char *text, size_t len, struct list_request *request)
@@ -155,22 +215,19 @@ static enum err parse_condition(struct tx *tx, const struct list_field *fields, 
     if (!field || !field->ops)
         return tx_refuse(tx, E400065, "The filter field '%.*s' is not known to this method.",
                          (int)(one - text) > 60 ? 60 : (int)(one - text), text);
-    const char *op = operator_of(field, one + 1, (size_t)(two - one - 1));
+    const struct list_operator *op = operator_of(field, one + 1, (size_t)(two - one - 1));
     if (!op)
         return tx_refuse(tx, E400065, "The filter field '%s' does not take the operator '%.*s'.",
                          field->name, (int)(two - one - 1) > 20 ? 20 : (int)(two - one - 1),
                          one + 1);
-    struct list_condition c = {.field = field, .op = op};
+    struct list_condition c = {.field = field, .op = op->sql};
     c.values = arena_alloc(tx->arena, LIST_VALUES * sizeof *c.values);
-    size_t value_len = len - (size_t)(two + 1 - text);
-    enum err err = strcmp(op, "IN") == 0 ? parse_in(tx, &c, two + 1, value_len)
-                                         : add_value(tx, &c, two + 1, value_len);
+    const char *value = arena_strndup(tx->arena, two + 1, len - (size_t)(two + 1 - text));
+    enum err err = op->needs == OPS_IN ? parse_in(tx, &c, value, strlen(value))
+                                       : add_value(tx, &c, value, strlen(value));
     if (err)
         return err;
-    if (field->kind == LIST_TEXT && *op == '=' && strchr(c.values[0], '*')) {
-        c.op = "LIKE";
-        c.values[0] = like_pattern(tx->arena, c.values[0]);
-    }
+    finish_condition(tx, &c, op, value);
     drop_earlier(request, &c);
     if (request->condition_count == LIST_CONDITIONS)
         return tx_refuse(tx, E400000, "A filter holds more than %d conditions.", LIST_CONDITIONS);
@@ -178,13 +235,17 @@ static enum err parse_condition(struct tx *tx, const struct list_field *fields, 
     return E_OK;
 }
 
-/* Conditions are joined by commas; those inside brackets belong to a list. */
+/* Conditions are joined by commas. Those of a list end at the bracket that a comma
+ * or the end follows; elsewhere brackets are characters like others. */
 static size_t condition_len(const char *text)
 {
-    size_t len = 0;
-    for (bool inside = false; text[len] && (inside || text[len] != ','); len++)
-        inside = text[len] == '[' || (inside && text[len] != ']');
-    return len;
+    size_t field = strcspn(text, ":,");
+    if (strncmp(text + field, ":in:[", 5) != 0)
+        return strcspn(text, ",");
+    size_t len = field + 5;
+    while (text[len] && !(text[len] == ']' && (text[len + 1] == ',' || !text[len + 1])))
+        len++;
+    return len + (text[len] == ']');
 }
 
 static enum err parse_sort(struct tx *tx, const struct list_field *fields, size_t field_count,
@@ -228,17 +289,25 @@ enum err list_parse(struct tx *tx, const struct list_field *fields, size_t field
     return err;
 }
 
+static void add_parameters(const struct list_condition *c, struct buf *sql, const char *between,
+                           int *next)
+{
+    for (size_t v = 0; v < c->count; v++)
+        buf_addf(sql, "%s?%d", v ? between : "", (*next)++);
+}
+
 void list_where(const struct list_request *request, struct buf *sql, int *next)
 {
     for (size_t i = 0; i < request->condition_count; i++) {
         const struct list_condition *c = &request->conditions[i];
-        buf_addf(sql, " AND %s %s ", c->field->column, c->op);
-        if (strcmp(c->op, "IN") == 0)
+        buf_addf(sql, " AND %s%s %s ", c->field->column, c->folded ? "_key" : "", c->op);
+        if (strcmp(c->op, "IN") == 0) {
             buf_addc(sql, '(');
-        for (size_t v = 0; v < c->count; v++)
-            buf_addf(sql, v ? ", ?%d" : "?%d", (*next)++);
-        if (strcmp(c->op, "IN") == 0)
+            add_parameters(c, sql, ", ", next);
             buf_addc(sql, ')');
+        } else {
+            add_parameters(c, sql, " AND ", next);
+        }
         if (strcmp(c->op, "LIKE") == 0)
             buf_adds(sql, " ESCAPE '\\'");
     }

@@ -16,10 +16,12 @@ struct buf;
 struct stmt;
 struct tx;
 
-enum list_kind { LIST_TEXT, LIST_TIME, LIST_BOOL };
+enum list_kind { LIST_TEXT, LIST_TIME, LIST_BOOL, LIST_NUMBER };
 
-/* Operators a field takes. */
-enum list_ops { OPS_EQ = 1, OPS_IN = 2, OPS_COMPARE = 4 };
+/* Operators a field takes: eq, in, the four of order, has (a part of a text), and
+ * cieq (equal without case), for columns whose folded form stands in a column of
+ * the same name with _key behind it. */
+enum list_ops { OPS_EQ = 1, OPS_IN = 2, OPS_COMPARE = 4, OPS_HAS = 8, OPS_CIEQ = 16 };
 
 struct list_field {
     const char *name;   /* as written in filter and sort */
@@ -32,7 +34,8 @@ enum { LIST_CONDITIONS = 16, LIST_VALUES = 100, LIST_SORTS = 8 };
 
 struct list_condition {
     const struct list_field *field;
-    const char *op; /* SQL operator, or "IN", "LIKE" */
+    const char *op; /* SQL operator, or "IN", "LIKE", "BETWEEN" */
+    bool folded;    /* compares folded forms: the column is field->column with _key */
     const char **values;
     size_t count;
 };
@@ -49,7 +52,13 @@ struct list_request {
 };
 
 /* Reads the query values (each may be NULL). E400006, E400007, E403014 for
- * pages; E400065 for an unknown field, E400000 for a malformed expression. */
+ * pages; E400065 for a field or operator that the list does not have, E400000 for a
+ * malformed expression or value.
+ *
+ * A condition is field:operator:value. Values may hold colons; commas separate
+ * conditions, and the values of a list: field:in:[a,b]. With eq on text, * stands
+ * for any characters. Times are shown in whole seconds and compared so: a time
+ * without a fraction means its whole second. */
 enum err list_parse(struct tx *tx, const struct list_field *fields, size_t field_count,
                     const char *page_number, const char *page_size, const char *filter,
                     const char *sort, struct list_request *request_r);

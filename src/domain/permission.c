@@ -6,6 +6,7 @@
 #include "base/ident.h"
 #include "domain/access.h"
 #include "domain/group.h"
+#include "domain/project_priv.h"
 #include "store/tx.h"
 
 /* A table of grantees of each kind, and how one that is missing is refused. */
@@ -188,21 +189,45 @@ enum err permission_copy(struct tx *tx, const char *site_id, const char *from, c
     return stmt_step(stmt) == DB_DONE ? access_changed(tx, site_id) : tx_broken(tx);
 }
 
-/* The project ?1 and all below it, at level 0 and deeper. */
-#define BELOW                                                                             \
-    "WITH RECURSIVE below (id, level) AS (SELECT p.id, 0 FROM project p WHERE p.id = ?1 " \
-    "UNION ALL SELECT c.id, b.level + 1 FROM project c JOIN below b ON c.parent_id = b.id) "
+enum err permission_begin_item(struct tx *tx, const char *site_id, const char *project_id,
+                               enum content_type type, const char *item_id)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "INSERT INTO permission_rule (item_id, content_type, grantee_id, grantee_kind, "
+                "site_id, allow_set, deny_set) SELECT ?2, content_type, grantee_id, grantee_kind, "
+                "site_id, allow_set, deny_set FROM permission_rule WHERE item_id = ?1 AND "
+                "content_type = ?3");
+    stmt_text(stmt, 1, project_id);
+    stmt_text(stmt, 2, item_id);
+    stmt_text(stmt, 3, content_type_name(type));
+    return stmt_step(stmt) == DB_DONE ? access_changed(tx, site_id) : tx_broken(tx);
+}
+
+enum err permission_begin_view(struct tx *tx, const char *site_id, const char *workbook_id,
+                               const char *view_id)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "INSERT INTO permission_rule (item_id, content_type, grantee_id, grantee_kind, "
+                "site_id, allow_set, deny_set) SELECT ?2, 'view', grantee_id, grantee_kind, "
+                "site_id, allow_set & ?3, deny_set & ?3 FROM permission_rule WHERE item_id = ?1 "
+                "AND content_type = 'workbook' AND ((allow_set | deny_set) & ?3) <> 0");
+    stmt_text(stmt, 1, workbook_id);
+    stmt_text(stmt, 2, view_id);
+    stmt_int(stmt, 3, content_type_capabilities(TYPE_VIEW));
+    return stmt_step(stmt) == DB_DONE ? access_changed(tx, site_id) : tx_broken(tx);
+}
 
 enum err permission_copy_down(struct tx *tx, const char *site_id, const char *from,
                               const char *root, bool with_root)
 {
-    struct stmt *stmt = db_prepare(tx->db, BELOW "DELETE FROM permission_rule WHERE item_id IN "
-                                                 "(SELECT id FROM below WHERE level >= ?2)");
+    struct stmt *stmt =
+        db_prepare(tx->db, PROJECTS_BELOW "DELETE FROM permission_rule WHERE item_id IN "
+                                          "(SELECT id FROM below WHERE level >= ?2)");
     stmt_text(stmt, 1, root);
     stmt_int(stmt, 2, with_root ? 0 : 1);
     if (stmt_step(stmt) != DB_DONE)
         return tx_broken(tx);
-    stmt = db_prepare(tx->db, BELOW
+    stmt = db_prepare(tx->db, PROJECTS_BELOW
                       "INSERT INTO permission_rule (item_id, content_type, grantee_id, "
                       "grantee_kind, site_id, allow_set, deny_set) SELECT b.id, r.content_type, "
                       "r.grantee_id, r.grantee_kind, r.site_id, r.allow_set, r.deny_set FROM below "
@@ -233,6 +258,7 @@ enum err permission_forget_item(struct tx *tx, const char *site_id, const char *
 enum err permission_forget_below(struct tx *tx, const char *site_id, const char *project_id)
 {
     return forget(tx, site_id,
-                  BELOW "DELETE FROM permission_rule WHERE item_id IN (SELECT id FROM below)",
+                  PROJECTS_BELOW
+                  "DELETE FROM permission_rule WHERE item_id IN (SELECT id FROM below)",
                   project_id);
 }

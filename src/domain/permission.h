@@ -47,6 +47,14 @@ enum err permission_remove(struct tx *tx, const char *site_id, const char *item_
 enum err permission_begin(struct tx *tx, const char *site_id, const char *project_id);
 enum err permission_copy(struct tx *tx, const char *site_id, const char *from, const char *to);
 
+/* What a new item begins with: its project's default permissions for the type. */
+enum err permission_begin_item(struct tx *tx, const char *site_id, const char *project_id,
+                               enum content_type type, const char *item_id);
+
+/* What a new view begins with: its workbook's rules, as far as a view can have them. */
+enum err permission_begin_view(struct tx *tx, const char *site_id, const char *workbook_id,
+                               const char *view_id);
+
 /* Gives the rules of `from`, in place of their own, to the projects below `root`, and
  * to `root` itself where asked for. */
 enum err permission_copy_down(struct tx *tx, const char *site_id, const char *from,

@@ -60,8 +60,7 @@ enum err project_delete(struct tx *tx, const struct actor *actor, const char *si
 extern const struct list_field project_fields[];
 extern const size_t project_field_count;
 /* What the actor may read of them. */
-enum err project_list(struct tx *tx, const struct actor *actor, const char *site_id,
-                      const struct list_request *list, struct project **projects_r, size_t *count_r,
-                      int64_t *total_r);
+enum err project_list(struct tx *tx, const struct actor *actor, const struct list_request *list,
+                      struct project **projects_r, size_t *count_r, int64_t *total_r);
 
 #endif

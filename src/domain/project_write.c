@@ -6,6 +6,7 @@
 #include "base/ident.h"
 #include "domain/access.h"
 #include "domain/actor.h"
+#include "domain/content_item.h"
 #include "domain/permission.h"
 #include "domain/project_priv.h"
 #include "store/tx.h"
@@ -407,7 +408,9 @@ enum err project_delete(struct tx *tx, const struct actor *actor, const char *si
                          "delete the project.");
     if (project.is_default)
         return tx_refuse(tx, E403003, "The default project can't be deleted.");
-    err = permission_forget_below(tx, site_id, project.id);
+    err = content_delete_below(tx, site_id, project.id);
+    if (!err)
+        err = permission_forget_below(tx, site_id, project.id);
     if (err)
         return err;
     struct stmt *stmt = db_prepare(

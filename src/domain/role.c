@@ -8,11 +8,12 @@
 static const struct {
     const char *name;
     enum administers administers;
+    enum licence licence;
     bool publishes, given;
     const char *older;
 } ROWS[] = {
-#define ROLE(id, name, administers, publishes, given, older) \
-    {name, ADMINISTERS_##administers, publishes, given, older},
+#define ROLE(id, name, administers, licence, publishes, given, older) \
+    {name, ADMINISTERS_##administers, LICENCE_##licence, publishes, given, older},
 #include "tbl/roles.def"
 #undef ROLE
 };
@@ -33,6 +34,11 @@ const char *role_name(enum site_role role)
 enum administers role_administers(enum site_role role)
 {
     return role < ROLE_UNKNOWN ? ROWS[role].administers : ADMINISTERS_NOTHING;
+}
+
+enum licence role_licence(enum site_role role)
+{
+    return role < ROLE_UNKNOWN ? ROWS[role].licence : LICENCE_NONE;
 }
 
 bool role_may_publish(enum site_role role)

@@ -1,5 +1,6 @@
-/* visible.c: see visible.h. */
-#include "domain/visible.h"
+/* visible.c: sets of what is visible, kept, and paged through. How each is decided
+ * stands in visible_decide.c. */
+#include "domain/visible_priv.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -8,7 +9,6 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/map.h"
-#include "domain/access.h"
 #include "domain/actor.h"
 #include "domain/list.h"
 #include "store/tx.h"
@@ -26,7 +26,7 @@ struct kept_set {
 
 struct visible_cache {
     pthread_mutex_t lock; /* guards all below */
-    struct map *by_key;   /* site and user -> struct kept_set */
+    struct map *by_key;   /* type, site and user -> struct kept_set */
     struct kept_set *newest, *oldest;
     size_t bytes, most_bytes;
 };
@@ -116,125 +116,19 @@ static void keep(struct visible_cache *cache, const char *key, struct kept_set *
     pthread_mutex_unlock(&cache->lock);
 }
 
-/* ---- deciding on every project of a site */
+/* ---- sets made */
 
-struct node {
-    int64_t serial, parent_serial;
-    struct node *parent;      /* NULL: top level */
-    struct node *controlling; /* whose lock rules here; NULL: none */
-    struct grants grants;
-    bool owns, locks_nested, decided, leads, reads;
-};
-
-struct forest {
-    struct node *nodes; /* by serial */
-    size_t count, room;
-};
-
-static int by_serial(const void *a, const void *b)
+static enum err make_set(struct tx *tx, const struct actor *actor, enum content_type type,
+                         int64_t epoch, struct kept_set **set_r)
 {
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static struct node *node_of(const struct forest *forest, int64_t serial)
-{
-    return forest->count
-               ? bsearch(&serial, forest->nodes, forest->count, sizeof *forest->nodes, by_serial)
-               : NULL;
-}
-
-static void add_node(struct forest *forest, const struct node *node)
-{
-    if (forest->count == forest->room) {
-        forest->room = forest->room * 2 + 256;
-        forest->nodes = must(realloc(forest->nodes, forest->room * sizeof *forest->nodes));
-    }
-    forest->nodes[forest->count++] = *node;
-}
-
-static enum err read_nodes(struct tx *tx, const struct actor *actor, struct forest *forest)
-{
-    enum db_result got;
-    struct stmt *stmt = db_prepare(
-        tx->db, "SELECT p.serial, COALESCE(q.serial, -1), CASE WHEN p.owner_id = ?2 THEN 1 ELSE 0 "
-                "END, CASE WHEN p.content_permissions = 'LockedToProject' THEN 1 ELSE 0 END "
-                "FROM project p LEFT JOIN project q ON q.id = p.parent_id WHERE p.site_id = ?1 "
-                "ORDER BY p.serial");
-    stmt_text(stmt, 1, actor->site_id);
-    stmt_text(stmt, 2, actor->user_id);
-    while ((got = stmt_step(stmt)) == DB_ROW)
-        add_node(forest, &(struct node){.serial = stmt_get_int(stmt, 0),
-                                        .parent_serial = stmt_get_int(stmt, 1),
-                                        .owns = stmt_get_int(stmt, 2) != 0,
-                                        .locks_nested = stmt_get_int(stmt, 3) != 0});
-    for (size_t i = 0; i < forest->count; i++)
-        forest->nodes[i].parent = node_of(forest, forest->nodes[i].parent_serial);
-    return got == DB_DONE ? E_OK : tx_broken(tx);
-}
-
-/* The rules that meet the user, wherever on the site. */
-static enum err read_rules(struct tx *tx, const struct actor *actor, const struct forest *forest)
-{
-    enum db_result got;
-    struct stmt *stmt = db_prepare(
-        tx->db,
-        "WITH grantee (id) AS (SELECT ?2 UNION SELECT g.id FROM site_group g WHERE g.site_id = ?1 "
-        "AND g.is_all_users = 1 UNION SELECT m.group_id FROM group_member m WHERE "
-        "m.site_user_id = ?2), "
-        "holder (id) AS (SELECT id FROM grantee UNION SELECT s.group_set_id FROM group_set_member "
-        "s JOIN grantee ON s.group_id = grantee.id) "
-        "SELECT p.serial, r.grantee_kind, r.allow_set, r.deny_set FROM holder h "
-        "JOIN permission_rule r ON r.grantee_id = h.id AND r.content_type = 'project' "
-        "JOIN project p ON p.id = r.item_id WHERE p.site_id = ?1");
-    stmt_text(stmt, 1, actor->site_id);
-    stmt_text(stmt, 2, actor->user_id);
-    while ((got = stmt_step(stmt)) == DB_ROW) {
-        struct node *node = node_of(forest, stmt_get_int(stmt, 0));
-        if (node)
-            grants_add(&node->grants, stmt_get_text(stmt, 1), stmt_get_int(stmt, 2),
-                       stmt_get_int(stmt, 3));
-    }
-    return got == DB_DONE ? E_OK : tx_broken(tx);
-}
-
-/* As access_project does for one; parents first. */
-static void decide(struct node *node, enum site_role role)
-{
-    if (node->decided)
-        return;
-    struct node *parent = node->parent;
-    if (parent) {
-        decide(parent, role); /* projects are nested no deeper than PROJECT_DEPTH_MOST */
-        node->controlling = parent->controlling    ? parent->controlling
-                            : parent->locks_nested ? parent
-                                                   : NULL;
-    }
-    const struct grants *rules = node->controlling ? &node->controlling->grants : &node->grants;
-    struct standing standing = {.role = role, .owns = node->owns, .leads = parent && parent->leads};
-    node->leads = capability_leads(&standing, rules);
-    node->reads = capability_decide(TYPE_PROJECT, &standing, rules) & CAP_BIT(CAP_READ);
-    node->decided = true;
-}
-
-static enum err make_set(struct tx *tx, const struct actor *actor, int64_t epoch,
-                         struct kept_set **set_r)
-{
-    struct forest forest = {0};
-    size_t visible = 0;
-    enum err err = read_nodes(tx, actor, &forest);
-    if (!err)
-        err = read_rules(tx, actor, &forest);
-    for (size_t i = 0; i < forest.count; i++) {
-        decide(&forest.nodes[i], actor->role);
-        visible += forest.nodes[i].reads;
-    }
-    struct kept_set *set = must(malloc(sizeof *set + visible * sizeof *set->serials));
-    *set = (struct kept_set){.references = 1, .epoch = epoch};
-    for (size_t i = 0; i < forest.count; i++)
-        if (forest.nodes[i].reads)
-            set->serials[set->count++] = forest.nodes[i].serial;
-    free(forest.nodes);
+    int64_t *serials;
+    size_t count;
+    enum err err = visible_decide(tx, actor, type, &serials, &count);
+    struct kept_set *set = must(malloc(sizeof *set + count * sizeof *set->serials));
+    *set = (struct kept_set){.references = 1, .epoch = epoch, .count = count};
+    if (count)
+        memcpy(set->serials, serials, count * sizeof *serials);
+    free(serials);
     arena_on_free(tx->arena, release, set);
     *set_r = set;
     return err;
@@ -249,16 +143,18 @@ static int64_t epoch_of(struct tx *tx, const char *site_id)
     return epoch;
 }
 
-enum err visible_projects(struct tx *tx, const struct actor *actor, struct visible_set *set_r)
+enum err visible_items(struct tx *tx, const struct actor *actor, enum content_type type,
+                       struct visible_set *set_r)
 {
     /* Before anything else is read: a set may know more than its epoch, never less. */
     int64_t epoch = epoch_of(tx, actor->site_id);
-    const char *key = arena_printf(tx->arena, "%s %s", actor->site_id, actor->user_id);
+    const char *key =
+        arena_printf(tx->arena, "%d %s %s", (int)type, actor->site_id, actor->user_id);
     struct kept_set *set = actor->visible ? find_kept(actor->visible, key, epoch) : NULL;
     if (set) {
         arena_on_free(tx->arena, release, set);
     } else {
-        enum err err = make_set(tx, actor, epoch, &set);
+        enum err err = make_set(tx, actor, type, epoch, &set);
         if (err)
             return err;
         if (actor->visible && epoch >= 0)
@@ -268,10 +164,15 @@ enum err visible_projects(struct tx *tx, const struct actor *actor, struct visib
     return E_OK;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
 bool visible_has(const struct visible_set *set, int64_t serial)
 {
-    return set->count &&
-           bsearch(&serial, set->serials, set->count, sizeof *set->serials, by_serial);
+    return set->count && bsearch(&serial, set->serials, set->count, sizeof *set->serials, by_value);
 }
 
 /* ---- pages */
@@ -312,38 +213,121 @@ static enum err sift(struct tx *tx, const struct list_query *query,
     return got == DB_DONE ? E_OK : tx_broken(tx);
 }
 
-enum err visible_page(struct tx *tx, const struct list_query *query,
-                      const struct list_request *request, const char *site_id,
-                      const struct visible_set *set, int64_t **serials_r, size_t *count_r,
-                      int64_t *total_r)
+/* The serials of the page, in its order, and how many visible items fit. */
+static enum err find_page(struct tx *tx, const struct list_query *query,
+                          const struct list_request *request, const char *site_id,
+                          const struct visible_set *set, int64_t *serials, size_t *count_r,
+                          int64_t *total_r)
 {
     enum err err = E_OK;
-    *serials_r = arena_alloc(tx->arena, (size_t)request->page_size * sizeof **serials_r);
     *count_r = 0;
     *total_r = 0;
     if (request->condition_count == 0 && request->sort_count == 0) {
         *total_r = (int64_t)set->count;
-        slice(set, (request->page_number - 1) * request->page_size, *serials_r, count_r,
+        slice(set, (request->page_number - 1) * request->page_size, serials, count_r,
               request->page_size);
     } else {
-        err = sift(tx, query, request, site_id, set, *serials_r, count_r, total_r);
+        err = sift(tx, query, request, site_id, set, serials, count_r, total_r);
     }
     return err ? err : list_check_page(tx, request, *total_r);
 }
 
-struct stmt *visible_rows(struct tx *tx, const struct list_query *query, const char *site_id,
-                          const int64_t *serials, size_t count)
+/* Neighbours of a dense set are read as a range; what lies between them is passed
+ * over. */
+static bool dense(const int64_t *serials, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        if (serials[i] <= serials[i - 1])
+            return false;
+    return count && serials[count - 1] - serials[0] < 4 * (int64_t)count;
+}
+
+/* The rows of a page in no order, perhaps with some between them: the query's columns,
+ * then the serial. */
+static struct stmt *rows_of(struct tx *tx, const struct list_query *query, const char *site_id,
+                            const int64_t *serials, size_t count)
 {
     struct buf sql;
+    bool range = dense(serials, count);
     buf_init(&sql, tx->arena, 0);
-    buf_addf(&sql, "SELECT %s, %s%s AND %s IN (NULL", query->columns, query->serial, query->from,
-             query->serial);
-    for (size_t i = 0; i < count; i++)
+    buf_addf(&sql, "SELECT %s, %s%s AND %s %s", query->columns, query->serial, query->from,
+             query->serial, range ? "BETWEEN ?2 AND ?3" : "IN (NULL");
+    for (size_t i = 0; i < count && !range; i++)
         buf_addf(&sql, ", ?%d", (int)i + 2);
-    buf_addc(&sql, ')');
+    if (!range)
+        buf_addc(&sql, ')');
     struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
     stmt_text(stmt, 1, site_id);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && !range; i++)
         stmt_int(stmt, (int)i + 2, serials[i]);
+    if (range) {
+        stmt_int(stmt, 2, serials[0]);
+        stmt_int(stmt, 3, serials[count - 1]);
+    }
     return stmt;
+}
+
+/* Puts each row where its serial stands in the page; closes up where another act has
+ * deleted one in between. */
+static enum err read_page(struct tx *tx, const struct visible_rows *how, const char *site_id,
+                          const int64_t *serials, size_t count, char *rows, size_t *kept_r)
+{
+    enum db_result got;
+    bool *there = arena_zalloc(tx->arena, count + 1);
+    struct stmt *stmt = rows_of(tx, how->query, site_id, serials, count);
+    while ((got = stmt_step(stmt)) == DB_ROW) {
+        int64_t serial = stmt_get_int(stmt, how->columns);
+        for (size_t i = 0; i < count; i++) {
+            if (serials[i] != serial)
+                continue;
+            how->read(tx, stmt, rows + i * how->row_size);
+            there[i] = true;
+        }
+    }
+    *kept_r = 0;
+    for (size_t i = 0; i < count; i++)
+        if (there[i])
+            memmove(rows + (*kept_r)++ * how->row_size, rows + i * how->row_size, how->row_size);
+    return got == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+static enum err list_seen(struct tx *tx, const struct actor *actor, const struct visible_rows *how,
+                          const struct list_request *request, char *rows, size_t *count_r,
+                          int64_t *total_r)
+{
+    struct visible_set set;
+    size_t count;
+    int64_t *serials = arena_alloc(tx->arena, (size_t)request->page_size * sizeof *serials);
+    enum err err = visible_items(tx, actor, how->type, &set);
+    if (!err)
+        err = find_page(tx, how->query, request, actor->site_id, &set, serials, &count, total_r);
+    return err ? err : read_page(tx, how, actor->site_id, serials, count, rows, count_r);
+}
+
+static enum err list_all(struct tx *tx, const struct actor *actor, const struct visible_rows *how,
+                         const struct list_request *request, char *rows, size_t *count_r,
+                         int64_t *total_r)
+{
+    enum db_result got;
+    *total_r = list_count(tx, how->query, request, actor->site_id);
+    if (*total_r < 0)
+        return tx_broken(tx);
+    enum err err = list_check_page(tx, request, *total_r);
+    if (err)
+        return err;
+    struct stmt *stmt = list_page(tx, how->query, request, actor->site_id);
+    while ((got = stmt_step(stmt)) == DB_ROW)
+        how->read(tx, stmt, rows + (*count_r)++ * how->row_size);
+    return got == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+enum err visible_list(struct tx *tx, const struct actor *actor, const struct visible_rows *how,
+                      const struct list_request *request, void **rows_r, size_t *count_r,
+                      int64_t *total_r)
+{
+    *rows_r = arena_alloc(tx->arena, (size_t)request->page_size * how->row_size);
+    *count_r = 0;
+    return actor_is_site_admin(actor)
+               ? list_all(tx, actor, how, request, *rows_r, count_r, total_r)
+               : list_seen(tx, actor, how, request, *rows_r, count_r, total_r);
 }

@@ -14,10 +14,12 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "domain/capability.h"
 
 struct actor;
 struct list_query;
 struct list_request;
+struct stmt;
 struct tx;
 struct visible_cache;
 
@@ -30,21 +32,26 @@ struct visible_set {
     const int64_t *serials;
     size_t count;
 };
-/* The projects of the actor's site that the actor may read. Kept in
- * actor->visible where that is not NULL. */
-enum err visible_projects(struct tx *tx, const struct actor *actor, struct visible_set *set_r);
+/* The items of that type (project, workbook, view, datasource, flow) of the actor's
+ * site that the actor may read. Kept in actor->visible where that is not NULL. */
+enum err visible_items(struct tx *tx, const struct actor *actor, enum content_type type,
+                       struct visible_set *set_r);
 bool visible_has(const struct visible_set *set, int64_t serial);
 
-/* The page asked for out of the visible items: their serials in the order of the
- * page, and how many visible items fit the conditions. The query's `serial` is the
- * column that the set is made of. E400006 past the end. */
-enum err visible_page(struct tx *tx, const struct list_query *query,
-                      const struct list_request *request, const char *site_id,
-                      const struct visible_set *set, int64_t **serials_r, size_t *count_r,
+/* How a list reads its rows. */
+struct visible_rows {
+    enum content_type type;
+    const struct list_query *query; /* its `serial` is the column that sets are made of */
+    size_t row_size;
+    int columns; /* how many query->columns are */
+    void (*read)(struct tx *tx, struct stmt *stmt, void *row);
+};
+
+/* The page asked for out of what the actor may read: everything for administrators,
+ * else the items of the actor's set. Rows are an array in tx->arena. E400006 past the
+ * end. */
+enum err visible_list(struct tx *tx, const struct actor *actor, const struct visible_rows *how,
+                      const struct list_request *request, void **rows_r, size_t *count_r,
                       int64_t *total_r);
-/* The rows of such a page: the query's columns, then the serial, of the items with
- * these serials in no order. Bound, ready to be stepped. */
-struct stmt *visible_rows(struct tx *tx, const struct list_query *query, const char *site_id,
-                          const int64_t *serials, size_t count);
 
 #endif

@@ -3,16 +3,19 @@
  * A sign-in reads first (site, app, user; a password is hashed on the blocking
  * lane), and writes last: the session, the used jti and the record are durable
  * before the token is sent. */
+#include <stddef.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/ident.h"
+#include "domain/group_license.h"
 #include "domain/site.h"
 #include "domain/user.h"
 #include "http/http.h"
 #include "rest/call.h"
 #include "rest/handlers.h"
 #include "trust/direct.h"
+#include "trust/issuers.h"
 #include "trust/known.h"
 #include "trust/password.h"
 #include "trust/pat.h"
@@ -25,6 +28,11 @@ struct sign_in {
     bool site_found;
     struct site site;
     struct direct_outcome direct;
+    unsigned waited; /* for keys of an issuer */
+    struct {
+        struct issuer_wait base; /* first */
+        struct call *call;
+    } wait;
     bool account_found, password_fits;
     struct account account;
     struct pat pat;
@@ -47,7 +55,7 @@ static enum err refuse(struct call *call, const char *check, const char *expecte
 
 static enum err refuse_jwt(struct call *call, const struct verdict *verdict)
 {
-    const struct trust_check_row *row = trust_check_row(verdict->failed);
+    const struct trust_check_row *row = verdict_row(verdict);
     refuse(call, row->id, verdict->expected, verdict->found);
     call->event.fine_code = row->fine;
     if (row->seed)
@@ -133,9 +141,10 @@ static bool signed_in_lately(const struct call *call)
            in->direct.known_since > call->tx.now - 60000;
 }
 
-/* Opens the session that all ways of signing in end with. */
+/* Opens the session that all ways of signing in end with. `granted`: the role that
+ * a group of the user grants by it; NULL where the user has no less already. */
 static enum err open_session(struct call *call, struct session *about, const char *content_url,
-                             const char *subject)
+                             const char *subject, const char *granted)
 {
     const char *token;
     int64_t life = call->tuning->session_life_ms;
@@ -146,6 +155,13 @@ static enum err open_session(struct call *call, struct session *about, const cha
         err = user_signed_in(&call->tx, about->user_id, &noted);
     if (noted)
         call->job.quiet = false;
+    if (!err && granted) {
+        call->job.quiet = false;
+        err = group_license_grant(&call->tx, about->site_id, about->user_id, granted);
+        if (err == E409014)
+            return refuse(call, "licence", "a licence for the role that a group grants",
+                          "none left on the site");
+    }
     if (!err)
         err = session_open(&call->tx, about, &token);
     if (err)
@@ -169,16 +185,19 @@ static enum err jwt_commit(struct call *call)
         return refuse_jwt(call, &in->direct.verdict);
     if (err)
         return err;
+    bool by_app = in->direct.kind == JWT_DIRECT;
     call->job.quiet = true; /* what is written here, no cache holds (but see open_session) */
     struct session about = {.site_id = in->direct.site.id,
                             .user_id = in->direct.user.id,
                             .via = "jwt",
-                            .client_id = in->direct.client_id,
-                            .secret_id = in->direct.secret_id,
+                            .client_id = direct_client(&in->direct),
+                            .secret_id = by_app ? in->direct.secret_id : NULL,
+                            .eas_id = by_app ? NULL : in->direct.eas.id,
                             .app_epoch = in->direct.app_epoch,
                             .scopes = in->direct.scopes,
                             .site_bound = !in->direct.app_vetted};
-    return open_session(call, &about, in->direct.site.content_url, in->direct.user.name);
+    return open_session(call, &about, in->direct.site.content_url, in->direct.user.name,
+                        in->direct.user.role_granted ? in->direct.user.site_role : NULL);
 }
 
 static bool find_site(struct tx *tx, const char *content_url, struct trust_site *site_r)
@@ -186,7 +205,7 @@ static bool find_site(struct tx *tx, const char *content_url, struct trust_site 
     struct site site;
     if (site_get_by_content_url(tx, content_url, &site) != E_OK)
         return false;
-    *site_r = (struct trust_site){site.id, site.content_url};
+    *site_r = (struct trust_site){site.id, site.content_url, site_is_suspended(&site)};
     return true;
 }
 
@@ -196,8 +215,39 @@ static bool find_user(struct tx *tx, const char *site_id, const char *name,
     struct user user;
     if (!user_find_exact(tx, site_id, name, &user, why_r))
         return false;
-    *user_r = (struct trust_user){user.id, user.name, role_name(user.role)};
+    *user_r = (struct trust_user){.id = user.id,
+                                  .name = user.name,
+                                  .site_role = role_name(user.role),
+                                  .server_admin = user.role == ROLE_SERVER_ADMINISTRATOR,
+                                  .role_granted = user.role_granted};
     return true;
+}
+
+static enum err jwt_check(struct call *call);
+
+/* The checks are made anew, at the time that it is by now. */
+static void keys_came(struct issuer_wait *wait)
+{
+    struct sign_in *in = (struct sign_in *)((char *)wait - offsetof(struct sign_in, wait));
+    in->wait.call->tx.now = clock_now();
+    call_resume(in->wait.call);
+}
+
+static void await_keys(struct call *call)
+{
+    struct sign_in *in = call->state;
+    in->waited++;
+    in->wait.call = call;
+    in->wait.base.done = keys_came;
+    issuers_await(call->config->issuers, &in->direct.wanted, &in->wait.base);
+}
+
+/* For the record: which key of which issuer, and where it was from. */
+static const char *key_note(struct call *call, const struct direct_outcome *out)
+{
+    if (!out->key_told)
+        return NULL;
+    return arena_printf(call->tx.arena, "issuer %.200s, %s", out->eas.issuer_url, out->key_told);
 }
 
 static enum err jwt_check(struct call *call)
@@ -209,14 +259,21 @@ static enum err jwt_check(struct call *call)
         .content_url = in->content_url,
         .keyring = call->config->keyring,
         .policy = &call->tuning->policy,
+        .eas_policy = &call->tuning->eas.policy,
+        .bare_audience = call->tuning->eas.bare_audience,
+        .issuers = call->config->issuers,
+        .waited = in->waited,
         .find_site = find_site,
         .find_user = find_user,
         .known = lanes_abilities(call->config->lanes) & DB_SOLE_OWNER ? call->rest->known : NULL,
         .generation = lanes_generation(call->config->lanes),
     };
     direct_check(&call->tx, &request, NULL, &in->direct);
+    if (in->direct.waits)
+        return call_wait(call, await_keys, jwt_check);
     call->event.site_id = in->direct.site_id;
-    call->event.client_id = in->direct.client_id;
+    call->event.client_id = direct_client(&in->direct);
+    call->event.found = key_note(call, &in->direct);
     call->event.secret_id = in->direct.secret_id;
     call->event.subject = in->direct.jwt.sub;
     call->event.scopes_granted = in->direct.scopes;
@@ -230,6 +287,11 @@ static enum err jwt_check(struct call *call)
 }
 
 /* ---- password and personal access token */
+
+static const char *granted_role(const struct user *user)
+{
+    return user->role_granted ? role_name(user->role) : NULL;
+}
 
 static enum err check_throttle(struct call *call, const char *name)
 {
@@ -260,7 +322,7 @@ static enum err choose_user(struct call *call, struct sign_in *in, struct user *
     struct actor admin = {.user_id = user_r->id, .role = ROLE_SERVER_ADMINISTRATOR};
     *impersonator_r = user_r->id;
     enum err err = user_get(&call->tx, &admin, in->site.id, in->impersonate, user_r);
-    if (!err && user_r->role == ROLE_UNLICENSED)
+    if (!err && !group_license_admits(user_r))
         return refuse(call, "user", "a licensed user of the site", "an unlicensed one");
     return err;
 }
@@ -273,12 +335,14 @@ static enum err finish_sign_in(struct call *call, const char *via, const char *p
     enum err err = choose_user(call, in, &user, &impersonator);
     if (err)
         return err;
+    if (site_is_suspended(&in->site) && user.role != ROLE_SERVER_ADMINISTRATOR)
+        return refuse(call, "site", "a site that is not suspended", "a suspended site");
     struct session about = {.site_id = in->site.id,
                             .user_id = user.id,
                             .via = via,
                             .pat_id = pat_id,
                             .impersonator_id = impersonator};
-    return open_session(call, &about, in->site.content_url, user.name);
+    return open_session(call, &about, in->site.content_url, user.name, granted_role(&user));
 }
 
 static enum err password_commit(struct call *call)
@@ -394,6 +458,7 @@ static enum err switch_site(struct call *call)
     if (strcmp(site.id, call->session->site_id) == 0)
         return tx_refuse(&call->tx, E403070, "The session is on this site already.");
     if (!account_of_user(&call->tx, call->session->user_id, &account) ||
+        (site_is_suspended(&site) && !account.server_admin) ||
         !user_for_sign_in(&call->tx, &account, site.id, &user))
         return switch_refused(call);
     err = session_end(&call->tx, call->session->id, NULL);
@@ -402,7 +467,7 @@ static enum err switch_site(struct call *call)
                             .via = call->session->via,
                             .pat_id = call->session->pat_id};
     call->event.kind = "signin";
-    return err ? err : open_session(call, &about, site.content_url, user.name);
+    return err ? err : open_session(call, &about, site.content_url, user.name, granted_role(&user));
 }
 
 const struct handler rest_auth_switch_site = {switch_site, STARTS_WRITING, false};

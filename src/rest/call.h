@@ -20,6 +20,7 @@
 #include "trust/scope.h"
 #include "trust/session.h"
 #include "wire/doc.h"
+#include "wire/multipart.h"
 
 /* Who is signed in: a session, its user and its scopes; immutable, shared. */
 struct caller;
@@ -38,6 +39,7 @@ struct call {
     const char *version_text;
     bool json;                     /* the answer's form */
     const struct el *in;           /* root of the request document; NULL where there is none */
+    const struct part *parts;      /* of a multipart body, whose request_payload is `in` */
     struct el *out;                /* root of the answer */
     int status;                    /* of success; from the row, a handler may change it */
     struct caller *caller;         /* NULL where nobody is signed in */
@@ -46,10 +48,12 @@ struct call {
     enum err (*step)(struct call *call); /* what runs now */
     enum err (*next)(struct call *call); /* set by call_next */
     enum lane next_lane;
-    void *state;        /* a handler's own, from step to step */
-    enum err err;       /* how it ended */
-    struct event event; /* about this call, for the record */
-    bool record_it;     /* a sign-in or sign-out: recorded also when it went well */
+    void (*committed)(struct call *call); /* set by a step that writes: after its commit */
+    void (*wait)(struct call *call);      /* set by call_wait */
+    void *state;                          /* a handler's own, from step to step */
+    enum err err;                         /* how it ended */
+    struct event event;                   /* about this call, for the record */
+    bool record_it; /* a sign-in or sign-out: recorded also when it went well */
     bool recorded;
     const char *answer; /* a body made by the handler itself, instead of out */
     const char *answer_type;
@@ -59,9 +63,18 @@ struct call {
 const char *call_param(const struct call *call, const char *name);
 /* Continues with `step` on that lane after this one returns E_OK. */
 enum err call_next(struct call *call, enum lane lane, enum err (*step)(struct call *call));
+/* Continues with `step` on LANE_READ once something outside of the lanes is done:
+ * after this step has returned E_OK `begin` is called, with nothing of the call in
+ * use any more. It arranges for call_resume, which may come from any thread, once,
+ * even before `begin` returns; so it touches the call no more after that. */
+enum err call_wait(struct call *call, void (*begin)(struct call *call),
+                   enum err (*step)(struct call *call));
+void call_resume(struct call *call);
 /* The child `name` of the request document; E400000 where the body is missing or
  * holds none. */
 enum err call_element(struct call *call, const char *name, const struct el **el_r);
+/* The part `name` of the body; E400000 where there is none. */
+enum err call_part(struct call *call, const char *name, const struct part **part_r);
 /* The text of attribute or child `name`, or NULL. */
 #define call_get(el, name) doc_get((el), (name))
 /* Reads pageNumber, pageSize, filter and sort of the query. */
@@ -116,6 +129,7 @@ struct rest {
     struct rest_config config;
     struct tuned *tuned; /* atomic; older ones are kept, since calls may use them */
     bool draining;       /* atomic */
+    int large;           /* atomic: large bodies under way */
     struct router *router;
     struct callers *callers;
     struct metrics *metrics;

@@ -80,12 +80,27 @@ enum err call_next(struct call *call, enum lane lane, enum err (*step)(struct ca
     return E_OK;
 }
 
+enum err call_wait(struct call *call, void (*begin)(struct call *call),
+                   enum err (*step)(struct call *call))
+{
+    call->wait = begin;
+    return call_next(call, LANE_READ, step);
+}
+
 enum err call_element(struct call *call, const char *name, const struct el **el_r)
 {
     *el_r = doc_find(call->in, name);
     if (*el_r)
         return E_OK;
     return tx_refuse(&call->tx, E400000, "The request needs a body with the element '%s'.", name);
+}
+
+enum err call_part(struct call *call, const char *name, const struct part **part_r)
+{
+    *part_r = part_find(call->parts, name);
+    if (*part_r)
+        return E_OK;
+    return tx_refuse(&call->tx, E400000, "The request needs a body with the part '%s'.", name);
 }
 
 enum err call_list(struct call *call, const struct list_field *fields, size_t count,
@@ -231,8 +246,8 @@ void call_reply(struct call *call)
         send_error(call);
     else if (call->answer)
         http_reply(call->http, call->status, call->answer_type, call->answer, strlen(call->answer));
-    else if (call->status == 204)
-        http_reply(call->http, 204, NULL, NULL, 0);
+    else if (!call->out->children) /* a method without an answer, by 204 or 200 */
+        http_reply(call->http, call->status, NULL, NULL, 0);
     else
         send_document(call, call->status);
     caller_release(caller);
@@ -328,9 +343,8 @@ static enum err check_role(struct call *call)
 }
 
 /* JSON where the type says so, or says nothing of XML and the text is JSON's. */
-static bool body_is_json(const struct call *call, const char *body, size_t len)
+static bool is_json(const char *type, const char *body, size_t len)
 {
-    const char *type = http_header(call->http, "Content-Type");
     if (type && strcasestr(type, "json"))
         return true;
     if (type && strcasestr(type, "xml"))
@@ -341,20 +355,44 @@ static bool body_is_json(const struct call *call, const char *body, size_t len)
     return at < len && body[at] == '{';
 }
 
-static enum err read_body(struct call *call)
+static enum err read_document(struct call *call, const char *type, const char *body, size_t len,
+                              const struct doc_limits *limits)
 {
-    size_t len;
     struct el *root;
-    const char *body = http_body(call->http, &len);
-    if (len == 0 || strcmp(call->method->row->request, "none") == 0)
+    if (len == 0)
         return E_OK;
-    enum err err =
-        body_is_json(call, body, len)
-            ? json_read(call->tx.arena, body, len, &doc_limits_default, &root, &call->tx.fault)
-            : xml_read(call->tx.arena, body, len, &doc_limits_default, &root, &call->tx.fault);
+    enum err err = is_json(type, body, len)
+                       ? json_read(call->tx.arena, body, len, limits, &root, &call->tx.fault)
+                       : xml_read(call->tx.arena, body, len, limits, &root, &call->tx.fault);
     if (!err)
         call->in = root;
     return err;
+}
+
+/* The document beside a file may be empty or absent: what it must hold is asked for
+ * by the handler. It may name each row of the file. */
+static enum err read_parts(struct call *call, const char *body, size_t len)
+{
+    static const struct doc_limits limits = {.depth = 64, .nodes = 2000000};
+    enum err err = multipart_read(call->tx.arena, http_header(call->http, "Content-Type"), body,
+                                  len, &multipart_limits_default, &call->parts, &call->tx.fault);
+    const struct part *payload = err ? NULL : part_find(call->parts, "request_payload");
+    if (!payload)
+        return err;
+    const char *document = part_bytes(payload, &len);
+    return read_document(call, payload->type, document, len, &limits);
+}
+
+static enum err read_body(struct call *call)
+{
+    size_t len;
+    const char *body = http_body(call->http, &len);
+    if (call->method->has_parts)
+        return read_parts(call, body, len);
+    if (strcmp(call->method->row->request, "none") == 0)
+        return E_OK;
+    return read_document(call, http_header(call->http, "Content-Type"), body, len,
+                         &doc_limits_default);
 }
 
 static enum err pass_gate(struct call *call)
@@ -369,7 +407,9 @@ static enum err pass_gate(struct call *call)
         if (!err)
             err = check_role(call);
     }
-    return err ? err : read_body(call);
+    if (err || call->method->handler->starts == STARTS_SLOWLY)
+        return err;
+    return read_body(call);
 }
 
 /* ---- steps and lanes */
@@ -395,18 +435,37 @@ static bool run_on_lane(struct lane_job *job, struct db *db)
 
 static void submit(struct call *call, enum lane lane);
 
+/* True where the call now waits, and is no longer ours. */
+static bool gone_waiting(struct call *call)
+{
+    void (*begin)(struct call * call) = call->wait;
+    if (!begin)
+        return false;
+    call->wait = NULL;
+    begin(call);
+    return true;
+}
+
+void call_resume(struct call *call)
+{
+    submit(call, LANE_READ);
+}
+
 static void done_on_lane(struct lane_job *job, bool committed, bool failed)
 {
     struct call *call = (struct call *)job;
-    (void)committed;
     if (failed)
         call->err = tx_broken(&call->tx);
+    if (committed && call->committed)
+        call->committed(call);
+    call->committed = NULL;
     if (call->err || !call->next) {
         finish(call, call->err);
         return;
     }
     call->step = call->next;
-    submit(call, call->next_lane);
+    if (!gone_waiting(call))
+        submit(call, call->next_lane);
 }
 
 static void submit(struct call *call, enum lane lane)
@@ -427,6 +486,8 @@ static void run_here(struct call *call)
             return;
         }
         call->step = call->next;
+        if (gone_waiting(call))
+            return;
         if (call->next_lane != LANE_READ) {
             submit(call, call->next_lane);
             return;
@@ -434,9 +495,17 @@ static void run_here(struct call *call)
     }
 }
 
+static enum err body_then_handler(struct call *call)
+{
+    enum err err = read_body(call);
+    return err ? err : call->method->handler->run(call);
+}
+
 static enum err gate_then_handler(struct call *call)
 {
     enum err err = pass_gate(call);
+    if (!err && call->method->handler->starts == STARTS_SLOWLY)
+        return call_next(call, LANE_BLOCKING, body_then_handler);
     return err ? err : call->method->handler->run(call);
 }
 
@@ -456,10 +525,18 @@ static void begin_here(struct call *call)
     if (send_kept(call))
         return;
     call->step = call->method->handler->run;
-    if (call->method->handler->starts == STARTS_WRITING)
-        submit(call, LANE_WRITE);
-    else
+    switch (call->method->handler->starts) {
+    case STARTS_READING:
         run_here(call);
+        break;
+    case STARTS_WRITING:
+        submit(call, LANE_WRITE);
+        break;
+    case STARTS_SLOWLY:
+        call->step = body_then_handler;
+        submit(call, LANE_BLOCKING);
+        break;
+    }
 }
 
 static void begin(struct call *call)
@@ -557,6 +634,52 @@ void rest_handle(void *context, struct http_request *request)
         begin(call);
 }
 
+/* ---- bodies that carry files: large, and held in memory, so only for those who are
+ * signed in, and only some at a time. */
+
+enum { LARGE_MOST = 16 };
+
+static char large_mark; /* its address marks a request that was counted */
+
+static bool take_large(struct rest *rest, struct http_request *request)
+{
+    if (http_context(request) == &large_mark)
+        return true;
+    if (__atomic_add_fetch(&rest->large, 1, __ATOMIC_RELAXED) > LARGE_MOST) {
+        __atomic_sub_fetch(&rest->large, 1, __ATOMIC_RELAXED);
+        return false;
+    }
+    http_set_context(request, &large_mark);
+    return true;
+}
+
+/* Where reads are not local there is but the token's presence to go by. */
+static bool may_send_large(struct call *call)
+{
+    const char *token = http_header(call->http, "X-Tableau-Auth");
+    if (!token || find_method(call) != E_OK || !call->method->has_parts)
+        return false;
+    if (!(lanes_abilities(call->config->lanes) & DB_LOCAL_READS))
+        return true;
+    call->tx.db = lanes_reader(call->config->lanes);
+    struct caller *caller =
+        call->tx.db ? callers_find(call->rest->callers, &call->tx, token) : NULL;
+    caller_release(caller);
+    return caller != NULL;
+}
+
+size_t rest_body_limit(void *context, struct http_request *request)
+{
+    struct rest *rest = context;
+    size_t usual = rest->config.body_limit, import = rest->config.import_limit;
+    const char *length = http_header(request, "Content-Length");
+    if (import <= usual || (length && strtoull(length, NULL, 10) <= usual) ||
+        strncmp(http_path(request), "/api/", 5) != 0)
+        return usual;
+    struct call *call = call_new(rest, request);
+    return may_send_large(call) && take_large(rest, request) ? import : usual;
+}
+
 void rest_refuse(void *context, struct http_request *request, int status)
 {
     static const struct {
@@ -586,6 +709,8 @@ void rest_finished(void *context, struct http_request *request, int status, size
                    int64_t duration_us)
 {
     struct rest *rest = context;
+    if (http_context(request) == &large_mark)
+        __atomic_sub_fetch(&rest->large, 1, __ATOMIC_RELAXED);
     metrics_count(rest->metrics, status, duration_us);
     log_write(rest->config.log, LOG_DEBUG, "request", LOG_S("request", http_id(request)),
               LOG_S("peer", http_peer(request)), LOG_S("verb", http_verb(request)),

@@ -69,7 +69,10 @@ static void method_fill(struct method *m, const struct method_row *row, size_t n
 {
     *m = (struct method){.row = row, .number = number, .handler = HANDLERS[number]};
     m->gate = gate_of(row->allowed_to);
-    m->refusal = method_list_has(row->errors, "403000") ? E403000 : E403004;
+    m->refusal = method_list_has(row->errors, "403000")   ? E403000
+                 : method_list_has(row->errors, "403032") ? E403032
+                                                          : E403004;
+    m->has_parts = strcmp(row->request, "multipart/mixed") == 0;
     m->needs_no_scope = method_list_has(row->scopes, "none");
     m->since = version_parse(row->since);
     m->on_site = strncmp(row->path, "/sites/{site-id}/", 17) == 0;

@@ -16,7 +16,9 @@ struct router;
 /* Where a handler starts. */
 enum starts {
     STARTS_READING, /* on the event loop where reads are local, else on a reader */
-    STARTS_WRITING  /* inside the write transaction */
+    STARTS_WRITING, /* inside the write transaction */
+    STARTS_SLOWLY   /* on the blocking lane, without the repository, where the body is read
+                     * too: for bodies that take long to read. Goes on by call_next */
 };
 
 /* A function of rest/<category>.c, with what the dispatcher must know of it. */
@@ -38,9 +40,10 @@ struct method {
     size_t number; /* in the table; the bit of its scopes */
     const struct handler *handler;
     enum gate gate;
-    enum err refusal;    /* of the gate: E403000 where the row lists it, else E403004 */
+    enum err refusal;    /* of the gate: E403000 or E403032 where the row lists it, else E403004 */
     bool needs_no_scope; /* "none" */
     int since;           /* VERSION() */
+    bool has_parts;      /* the request is multipart/mixed */
     bool on_site;        /* the path begins with /sites/{site-id}/ */
     const char *select_name, *select_value; /* selecting query, or NULL */
     const char *param_names[PARAMS_MOST];   /* in the order of the path */

@@ -126,8 +126,7 @@ static enum err project_list_call(struct call *call)
     if (!err)
         err = fields_parse(call, &PROJECT_FIELDS, &fields);
     if (!err)
-        err = project_list(&call->tx, call->actor, call->session->site_id, &list, &projects, &count,
-                           &total);
+        err = project_list(&call->tx, call->actor, &list, &projects, &count, &total);
     if (err)
         return err;
     call_pagination(call, &list, total);

@@ -13,6 +13,8 @@
 #include "trust/jwt.h"
 
 struct http_request;
+struct jobs;
+struct issuers;
 struct keyring;
 struct lanes;
 struct log;
@@ -30,12 +32,21 @@ struct rest_config {
     struct recorder *recorder;
     struct throttle *throttle;
     struct visible_cache *visible;
+    struct issuers *issuers;
     struct log *log;
+    struct jobs *jobs;
+    size_t body_limit, import_limit; /* bytes of a body; of one that carries a file */
 };
 
 /* Settings that may change while serving (SIGHUP). */
 struct rest_tuning {
     struct jwt_policy policy;
+    struct {                      /* external authorization servers */
+        struct jwt_policy policy; /* of their JWTs */
+        size_t limit;             /* of a site */
+        bool bare_audience;       /* see struct direct_request */
+        bool plain_http;
+    } eas;
     int64_t session_life_ms, pat_idle_ms;
     bool explain_refusals;
 };
@@ -49,6 +60,7 @@ void rest_set_draining(struct rest *rest);
 
 /* Callbacks for http/: context is the struct rest. */
 void rest_handle(void *rest, struct http_request *request);
+size_t rest_body_limit(void *rest, struct http_request *request);
 void rest_refuse(void *rest, struct http_request *request, int status);
 void rest_finished(void *rest, struct http_request *request, int status, size_t sent,
                    int64_t duration_us);

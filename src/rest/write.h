@@ -5,6 +5,7 @@
 
 struct call;
 struct el;
+struct job;
 struct site;
 struct user;
 
@@ -15,5 +16,8 @@ enum user_parts {
 
 /* Attributes (and domain) of a user element. */
 void write_user(struct el *el, const struct user *user, enum user_parts parts);
+
+/* A job element, as Query Job shows it. */
+void write_job(struct el *el, const struct job *job);
 
 #endif

@@ -204,6 +204,8 @@ int cmd_dev(const struct args *args, struct config *config)
     config_set_default(config, "explain-refusals", "on");
     config_set_default(config, "log-level", "warn");
     config_set_default(config, "signin-failures", "0");
+    config_set_default(config, "fetch-plain-http", "on");
+    config_set_default(config, "fetch-networks", "127.0.0.0/8 ::1");
     dev.admin_name = config_text(config, "admin-name");
     password_random(dev.password);
     struct server *server = server_new(config, why, sizeof why);

@@ -9,6 +9,9 @@
 #include "base/arena.h"
 #include "base/ident.h"
 #include "domain/actor.h"
+#include "domain/group.h"
+#include "domain/group_member.h"
+#include "domain/group_set.h"
 #include "domain/project.h"
 #include "domain/site.h"
 #include "domain/user.h"
@@ -77,6 +80,64 @@ static enum err seed_user(struct seeding *s, const struct el *el)
         spec.password_hash = password_hash(s->tx->arena, password);
     spec.server_admin = strcmp(spec.site_role, "ServerAdministrator") == 0;
     return user_add(s->tx, NULL, s->site.id, &spec, &user);
+}
+
+/* A list of names: `one` is done for each. */
+static enum err
+each_name(struct seeding *s, const struct el *el, const char *list, const char *holder_id,
+          enum err (*one)(struct seeding *s, const char *holder_id, const char *name))
+{
+    enum err err = E_OK;
+    for (const struct attr *a = el->attrs; a; a = a->next)
+        if (strcmp(a->name, list) == 0)
+            return tx_refuse(s->tx, E400000, "%s must be a list", list);
+    for (const struct el *c = doc_find(el, list); c && !err; c = doc_next(c)) {
+        if (c->attrs || c->children)
+            return tx_refuse(s->tx, E400000, "%s is a list of names", list);
+        err = one(s, holder_id, c->text ? c->text : "");
+    }
+    return err;
+}
+
+static enum err seed_member(struct seeding *s, const char *group_id, const char *user)
+{
+    return group_add_named(s->tx, s->site.id, group_id, user);
+}
+
+static enum err seed_group(struct seeding *s, const struct el *el)
+{
+    struct group group;
+    struct group_spec spec = {.id = doc_get(el, "id"),
+                              .name = doc_get(el, "name"),
+                              .minimum_role = doc_get(el, "minimumSiteRole"),
+                              .grant_mode = doc_get(el, "grantLicenseMode")};
+    enum err err =
+        check_members(s, el, "id;name;minimumSiteRole;grantLicenseMode;users", "a group");
+    if (!err)
+        err = check_luid(s, spec.id);
+    if (!err)
+        err = group_create(s->tx, s->site.id, &spec, &group);
+    return err ? err : each_name(s, el, "users", group.id, seed_member);
+}
+
+static enum err seed_set_member(struct seeding *s, const char *set_id, const char *name)
+{
+    struct group group;
+    if (!group_find_named(s->tx, s->site.id, name, &group))
+        return tx_refuse(s->tx, E404012, "Group '%.100s' could not be found.", name);
+    return group_set_add(s->tx, s->site.id, set_id, group.id);
+}
+
+static enum err seed_group_set(struct seeding *s, const struct el *el)
+{
+    struct group_set set;
+    const char *id = doc_get(el, "id");
+    enum err err = check_members(s, el, "id;name;groups", "a group set");
+    if (!err)
+        err = check_luid(s, id);
+    if (!err)
+        err = group_set_create(s->tx, s->site.id, id, doc_get(el, "name"), &set);
+    return err ? err : each_name(s, el, "groups", set.id, seed_set_member);
 }
 
 static enum err seed_project(struct seeding *s, const struct el *el, const char *parent_id)
@@ -159,7 +220,9 @@ static enum err open_site(struct seeding *s, const struct el *el, const char *ad
     struct user admin;
     const char *content_url = doc_get(el, "contentUrl");
     enum err err = check_members(
-        s, el, "id;name;contentUrl;users;projects;connectedApps;personalAccessTokens", "a site");
+        s, el,
+        "id;name;contentUrl;users;groups;groupSets;projects;connectedApps;personalAccessTokens",
+        "a site");
     if (!err && !content_url)
         err = missing(s, "a site", "contentUrl");
     if (err)
@@ -184,6 +247,10 @@ static enum err seed_site(struct seeding *s, const struct el *el, const char *ad
     enum err err = open_site(s, el, admin_account_id);
     if (!err)
         err = each(s, el, "users", seed_user);
+    if (!err)
+        err = each(s, el, "groups", seed_group);
+    if (!err)
+        err = each(s, el, "groupSets", seed_group_set);
     if (!err)
         err = each(s, el, "projects", seed_top_project);
     if (!err)

@@ -18,18 +18,24 @@
 #include "base/ident.h"
 #include "base/log.h"
 #include "cli/config.h"
+#include "cli/eas_config.h"
 #include "domain/actor.h"
 #include "domain/project.h"
 #include "domain/site.h"
+#include "domain/upgrade.h"
 #include "domain/user.h"
+#include "domain/user_import.h"
 #include "domain/visible.h"
 #include "http/http.h"
+#include "jobs/jobs.h"
 #include "rest/rest.h"
 #include "serve/seed.h"
 #include "store/blob.h"
 #include "store/lane.h"
 #include "store/tx.h"
 #include "tbl/settings.h"
+#include "trust/eas.h"
+#include "trust/issuers.h"
 #include "trust/password.h"
 #include "trust/record.h"
 #include "trust/scope.h"
@@ -37,7 +43,13 @@
 #include "trust/session.h"
 #include "trust/throttle.h"
 
-enum { SWEEP_EVERY_MS = 1000, QUEUE_LIMIT = 16384, VISIBLE_MOST = 64 << 20 };
+enum {
+    SWEEP_EVERY_MS = 1000,
+    QUEUE_LIMIT = 16384,
+    JOB_KINDS = 2,
+    FETCHES_AT_ONCE = 8,
+    VISIBLE_MOST = 64 << 20
+};
 
 struct server {
     struct config *config; /* not owned */
@@ -48,7 +60,11 @@ struct server {
     struct throttle *throttle;
     struct visible_cache *visible;
     struct blobs *blobs;
+    struct issuers *issuers;
     struct lanes *lanes;
+    struct user_hasher hasher;
+    struct job_runner runners[JOB_KINDS];
+    struct jobs *jobs;
     struct rest *rest;
     struct http_server *http;
     char address[300];
@@ -197,14 +213,48 @@ static bool make_lanes(struct server *server, char *why, size_t why_size)
     return server->lanes != NULL;
 }
 
+/* ---- jobs: which kinds there are, and how their payloads are kept */
+
+static char *seal_piece(void *keyring, struct arena *arena, const char *id, const void *bytes,
+                        size_t len)
+{
+    return seal_bytes(keyring, arena, id, bytes, len);
+}
+
+static char *unseal_piece(void *keyring, struct arena *arena, const char *id, const char *sealed,
+                          size_t *len_r)
+{
+    return unseal_bytes(keyring, arena, id, sealed, len_r);
+}
+
+static void make_jobs(struct server *server)
+{
+    const struct config *config = server->config;
+    server->hasher = (struct user_hasher){password_hash, PASSWORD_MOST};
+    user_import_runner(&server->hasher, &server->runners[0]);
+    user_delete_runner(&server->runners[1]);
+    struct jobs_config jobs = {.lanes = server->lanes,
+                               .log = server->log,
+                               .runners = server->runners,
+                               .runner_count = JOB_KINDS,
+                               .sealer = {seal_piece, unseal_piece, server->keyring},
+                               .workers = (unsigned)config_int(config, "job-workers"),
+                               .poll_ms = config_span(config, "job-poll"),
+                               .lease_ms = config_span(config, "job-lease"),
+                               .keep_ms = config_span(config, "job-keep")};
+    server->jobs = jobs_new(&jobs);
+}
+
 static struct rest_tuning tuning_of(const struct config *config)
 {
-    struct rest_tuning tuning = {.policy = jwt_policy_default,
+    struct rest_tuning tuning = {.policy = policy_of(config),
                                  .session_life_ms = config_span(config, "session-life"),
                                  .pat_idle_ms = config_span(config, "pat-idle"),
                                  .explain_refusals = config_bool(config, "explain-refusals")};
-    tuning.policy.max_life_s = config_span(config, "jwt-max-life") / 1000;
-    tuning.policy.skew_s = config_span(config, "jwt-clock-skew") / 1000;
+    tuning.eas.policy = eas_policy_of(config);
+    tuning.eas.limit = (size_t)config_int(config, "eas-limit");
+    tuning.eas.bare_audience = config_bool(config, "eas-bare-audience");
+    tuning.eas.plain_http = config_bool(config, "fetch-plain-http");
     return tuning;
 }
 
@@ -216,7 +266,11 @@ static void make_rest(struct server *server)
                                .recorder = server->recorder,
                                .throttle = server->throttle,
                                .visible = server->visible,
-                               .log = server->log};
+                               .issuers = server->issuers,
+                               .log = server->log,
+                               .jobs = server->jobs,
+                               .body_limit = config_size(server->config, "max-body"),
+                               .import_limit = config_size(server->config, "max-import")};
     struct rest_tuning tuning = tuning_of(server->config);
     server->rest = rest_new(&rest, &tuning);
 }
@@ -233,14 +287,18 @@ struct server *server_new(struct config *config, char *why, size_t why_size)
     ok = ok && make_blobs(server, why, why_size);
     ok = ok && db_migrate(config_text(config, "repository"), why, why_size);
     ok = ok && (server->keyring = load_keys(config, why, why_size)) != NULL;
+    ok = ok && (server->issuers =
+                    issuers_of(config, FETCHES_AT_ONCE, server->log, why, why_size)) != NULL;
     if (ok) {
         make_parts(server);
         ok = make_lanes(server, why, why_size);
     }
-    if (ok)
+    if (ok) {
+        make_jobs(server);
         make_rest(server);
-    else
+    } else {
         server_free(&server);
+    }
     return server;
 }
 
@@ -250,12 +308,18 @@ void server_free(struct server **server)
     if (!s)
         return;
     http_server_stop(&s->http);
-    lanes_free(&s->lanes); /* runs what waits, the record included */
+    if (s->issuers)
+        issuers_stop(s->issuers); /* who waits for keys goes on, and is answered */
+    if (s->jobs)
+        jobs_stop(s->jobs); /* gives back what runs */
+    lanes_free(&s->lanes);  /* runs what waits, the record included */
     rest_free(&s->rest);
     blobs_close(&s->blobs);
+    jobs_free(&s->jobs);
     recorder_free(&s->recorder);
     throttle_free(&s->throttle);
     visible_cache_free(&s->visible);
+    issuers_free(&s->issuers);
     scopes_free(&s->scopes);
     keyring_free(&s->keyring);
     log_free(&s->log);
@@ -309,8 +373,8 @@ static bool create_all(void *context, struct tx *tx)
     struct user admin;
     if (!db_lock(tx->db, "first start"))
         return false;
-    if (!is_empty(tx))
-        return true; /* another node was first */
+    if (!is_empty(tx)) /* by an earlier start, or another node was first */
+        return upgrade_rows(tx) == E_OK;
     struct site_spec spec = {.name = "Default", .content_url = ""};
     struct user_spec user = {.name = first->admin_name,
                              .site_role = "ServerAdministrator",
@@ -327,12 +391,23 @@ static bool create_all(void *context, struct tx *tx)
                       SERVER_WHY_ROOM);
 }
 
+/* At every start: the server-wide external authorization server is what the
+ * configuration says. */
+static bool begin_all(void *context, struct tx *tx)
+{
+    const struct starting *starting = context;
+    const struct config *config = starting->server->config;
+    return create_all(context, tx) &&
+           eas_configure(tx, config_text(config, "eas-issuer"), config_text(config, "eas-jwks-uri"),
+                         config_bool(config, "fetch-plain-http")) == E_OK;
+}
+
 bool server_first_start(struct server *server, const struct first_start *first, bool *created_r,
                         char *why, size_t why_size)
 {
     char seed_why[SERVER_WHY_ROOM] = "";
     struct starting starting = {.server = server, .first = first, .seed_why = seed_why};
-    bool ok = server_act(server, create_all, &starting, why, why_size);
+    bool ok = server_act(server, begin_all, &starting, why, why_size);
     if (!ok && *seed_why)
         snprintf(why, why_size, "%s", seed_why);
     *created_r = starting.created;
@@ -360,12 +435,17 @@ bool server_listen(struct server *server, const char **address_r, char *why, siz
         .idle_timeout_ms = config_span(c, "idle-timeout"),
     };
     struct http_callbacks callbacks = {.handle = rest_handle,
+                                       .body_limit = rest_body_limit,
                                        .refuse = rest_refuse,
                                        .finished = rest_finished,
                                        .context = server->rest};
     server->http = http_server_start(&http, &callbacks, why, why_size);
     if (!server->http)
         return false;
+    if (!jobs_start(server->jobs)) {
+        snprintf(why, why_size, "the threads of jobs cannot be started");
+        return false;
+    }
     snprintf(server->address, sizeof server->address, "%s://%s",
              http_server_tls(server->http) ? "https" : "http", http_server_address(server->http));
     *address_r = server->address;
@@ -410,6 +490,7 @@ static void apply(struct server *server)
                  config_span(config, "signin-window"));
     recorder_set(server->recorder, config_int(config, "events-keep"),
                  config_span(config, "observed-keep"));
+    jobs_keep(server->jobs, config_span(config, "job-keep"));
 }
 
 static void reload(struct server *server)

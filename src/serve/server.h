@@ -23,7 +23,8 @@ struct first_start {
  * what is needed to serve. NULL with a sentence in `why`. */
 struct server *server_new(struct config *config, char *why, size_t why_size);
 /* Creates the default site, its administrator and what the seed holds, in one
- * transaction, where the repository is empty; *created_r tells. */
+ * transaction, where the repository is empty; *created_r tells. Sets the server-wide
+ * external authorization server, whether it is empty or not. */
 bool server_first_start(struct server *server, const struct first_start *first, bool *created_r,
                         char *why, size_t why_size);
 /* Runs `act` in one write transaction before serving begins. */

@@ -9,8 +9,8 @@
  *     a single thread runs the acts that wait, each inside a savepoint, and
  *     commits them together: one fsync serves many answers. On PostgreSQL a
  *     pool of workers runs one transaction each;
- *   - LANE_BLOCKING: slow work without a connection (password hashes, later
- *     fetches), few threads, bounded queue.
+ *   - LANE_BLOCKING: slow work without a connection (password hashes), few
+ *     threads, bounded queue.
  *
  * `done` is called exactly once on the worker's thread, after the commit is
  * durable; only then may an answer be sent. Queues are bounded: lanes_submit

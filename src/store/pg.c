@@ -18,7 +18,7 @@
 
 #include "store/db_priv.h"
 
-enum { PARAMS_MOST = 64, NAME_ROOM = 24, NUMBER_ROOM = 24 };
+enum { PARAMS_MOST = 1024, NAME_ROOM = 24, NUMBER_ROOM = 24 };
 
 struct pg {
     struct db base;
@@ -34,7 +34,7 @@ struct pg_stmt {
     char name[NAME_ROOM];
     unsigned era; /* prepared on that connection; 0: on none */
     int param_count;
-    const char *values[PARAMS_MOST];
+    const char **values;          /* param_count of them */
     char (*numbers)[NUMBER_ROOM]; /* param_count of them */
     PGresult *result;
     int row, row_count;
@@ -226,6 +226,7 @@ static void pg_finalize(struct stmt *base)
 {
     struct pg_stmt *stmt = stmt_of(base);
     PQclear(stmt->result);
+    free(stmt->values);
     free(stmt->numbers);
     free(stmt->sql);
     free(stmt);
@@ -238,11 +239,17 @@ static struct stmt *pg_prepare(struct db *db, const char *sql)
     struct pg_stmt *stmt = calloc(1, sizeof *stmt);
     char *translated = malloc(strlen(sql) + 1);
     int params = translated ? translate(sql, translated) : -1;
-    if (stmt && params >= 0)
+    if (stmt && params >= 0) {
+        stmt->values = calloc((size_t)params + 1, sizeof *stmt->values);
         stmt->numbers = calloc((size_t)params + 1, sizeof *stmt->numbers);
-    if (!stmt || !stmt->numbers) {
+    }
+    if (!stmt || !stmt->values || !stmt->numbers) {
         db_fail(db, NULL, params < 0 ? "too many parameters" : "out of memory");
         free(translated);
+        if (stmt) {
+            free(stmt->values);
+            free(stmt->numbers);
+        }
         free(stmt);
         return NULL;
     }
@@ -264,7 +271,7 @@ static void pg_rewind(struct stmt *base)
 {
     struct pg_stmt *stmt = stmt_of(base);
     pg_reset(base);
-    memset(stmt->values, 0, sizeof stmt->values);
+    memset(stmt->values, 0, (size_t)stmt->param_count * sizeof *stmt->values);
 }
 
 static void pg_bind_text(struct stmt *base, int index, const char *text)

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -54,9 +55,40 @@ struct attempt {
 
 /* ---- the service */
 
-static void curl_once(void)
+/* Loaded, not linked, as in fetch/: most servers have no use for it at their start. */
+static const char LIBRARY[] = "libcurl.so.4";
+
+/* clang-format off */
+#define FUNCTIONS(X)                                                                 \
+    X(easy_cleanup) X(easy_getinfo) X(easy_init) X(easy_perform) X(easy_reset)       \
+    X(easy_setopt) X(easy_strerror) X(global_init) X(slist_append) X(slist_free_all)
+/* clang-format on */
+
+/* Immutable once loaded. */
+static struct {
+#define X(name) __typeof__(curl_##name) *name;
+    FUNCTIONS(X)
+#undef X
+} lib;
+
+static bool is_loaded;
+
+static bool load_function(void *library, const char *name, void *function_r)
 {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    void *found = dlsym(library, name);
+    memcpy(function_r, &found, sizeof found); /* POSIX: a function's address fits */
+    return found != NULL;
+}
+
+/* Stays loaded until the process ends. */
+static void load(void)
+{
+    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    bool ok = library != NULL;
+#define X(name) ok = ok && load_function(library, "curl_" #name, &lib.name);
+    FUNCTIONS(X)
+#undef X
+    is_loaded = ok && lib.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
 static bool plain(const char *text)
@@ -86,12 +118,14 @@ struct s3 *s3_new(const char *where, const char *region, const char *access_key,
                   const char *secret_key, char *why, size_t why_size)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, curl_once);
+    pthread_once(&once, load);
     struct s3 *s3 = calloc(1, sizeof *s3);
     if (!s3)
         abort();
     pthread_mutex_init(&s3->lock, NULL);
-    if (!take_where(s3, where))
+    if (!is_loaded)
+        snprintf(why, why_size, "a store on S3 needs libcurl, and %s cannot be loaded", LIBRARY);
+    else if (!take_where(s3, where))
         snprintf(why, why_size,
                  "a store on S3 is named s3:https://HOST/BUCKET or "
                  "s3:https://HOST/BUCKET/PREFIX");
@@ -116,7 +150,7 @@ void s3_free(struct s3 **s3_p)
     if (!s3)
         return;
     while (s3->idle_count)
-        curl_easy_cleanup(s3->idle[--s3->idle_count]);
+        lib.easy_cleanup(s3->idle[--s3->idle_count]);
     pthread_mutex_destroy(&s3->lock);
     if (s3->secret_key)
         secret_wipe(s3->secret_key, strlen(s3->secret_key));
@@ -141,7 +175,7 @@ static CURL *take_handle(struct s3 *s3)
     if (s3->idle_count)
         curl = s3->idle[--s3->idle_count];
     pthread_mutex_unlock(&s3->lock);
-    if (!curl && !(curl = curl_easy_init())) {
+    if (!curl && !(curl = lib.easy_init())) {
         fputs("easel: out of memory\n", stderr);
         abort();
     }
@@ -150,7 +184,7 @@ static CURL *take_handle(struct s3 *s3)
 
 static void give_handle(struct s3 *s3, CURL *curl)
 {
-    curl_easy_reset(curl); /* the connection stays */
+    lib.easy_reset(curl); /* the connection stays */
     pthread_mutex_lock(&s3->lock);
     if (s3->idle_count < IDLE_MOST) {
         s3->idle[s3->idle_count++] = curl;
@@ -158,7 +192,7 @@ static void give_handle(struct s3 *s3, CURL *curl)
     }
     pthread_mutex_unlock(&s3->lock);
     if (curl)
-        curl_easy_cleanup(curl);
+        lib.easy_cleanup(curl);
 }
 
 /* ---- bytes, both ways */
@@ -211,7 +245,7 @@ static size_t receive_piece(char *bytes, size_t size, size_t count, void *arg)
     struct attempt *attempt = arg;
     size_t len = size * count;
     long status = 0;
-    curl_easy_getinfo(attempt->curl, CURLINFO_RESPONSE_CODE, &status);
+    lib.easy_getinfo(attempt->curl, CURLINFO_RESPONSE_CODE, &status);
     if (attempt->request->into >= 0 && status / 100 == 2)
         return write_into(attempt, bytes, len) ? len : 0;
     buf_add(&attempt->body, bytes, len);
@@ -297,13 +331,13 @@ static struct curl_slist *signed_headers(const struct s3 *s3, struct arena *aren
                                  .payload_hash = hash,
                                  .date = date};
     /* No waiting for "100 Continue", and no type that nobody asked for. */
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
-    list = curl_slist_append(list, "Content-Type:");
+    struct curl_slist *list = lib.slist_append(NULL, "Expect:");
+    list = lib.slist_append(list, "Content-Type:");
     for (size_t i = 0; i < count; i++)
-        list = curl_slist_append(list,
-                                 arena_printf(arena, "%s: %s", headers[i].name, headers[i].value));
-    return curl_slist_append(list,
-                             arena_printf(arena, "authorization: %s", s3_sign(arena, &signing)));
+        list = lib.slist_append(list,
+                                arena_printf(arena, "%s: %s", headers[i].name, headers[i].value));
+    return lib.slist_append(list,
+                            arena_printf(arena, "authorization: %s", s3_sign(arena, &signing)));
 }
 
 static void set_payload(struct attempt *attempt)
@@ -311,43 +345,43 @@ static void set_payload(struct attempt *attempt)
     const struct s3_request *request = attempt->request;
     CURL *curl = attempt->curl;
     if (strcmp(request->verb, "HEAD") == 0) {
-        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+        lib.easy_setopt(curl, CURLOPT_NOBODY, 1L);
     } else if (strcmp(request->verb, "PUT") == 0) {
-        curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
-        curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->len);
-        curl_easy_setopt(curl, CURLOPT_READFUNCTION, send_piece);
-        curl_easy_setopt(curl, CURLOPT_READDATA, attempt);
-        curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, seek_piece);
-        curl_easy_setopt(curl, CURLOPT_SEEKDATA, attempt);
+        lib.easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+        lib.easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->len);
+        lib.easy_setopt(curl, CURLOPT_READFUNCTION, send_piece);
+        lib.easy_setopt(curl, CURLOPT_READDATA, attempt);
+        lib.easy_setopt(curl, CURLOPT_SEEKFUNCTION, seek_piece);
+        lib.easy_setopt(curl, CURLOPT_SEEKDATA, attempt);
     } else if (strcmp(request->verb, "POST") == 0) {
         const char *text = request->text ? request->text : "";
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(text));
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, text);
+        lib.easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)strlen(text));
+        lib.easy_setopt(curl, CURLOPT_POSTFIELDS, text);
     } else {
-        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->verb);
+        lib.easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->verb);
     }
 }
 
 static void set_options(struct attempt *attempt, const char *url, struct curl_slist *headers)
 {
     CURL *curl = attempt->curl;
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STALLED_S);
-    curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, (long)PIECE);
-    curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, (long)PIECE);
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(curl, CURLOPT_FILETIME, 1L);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, attempt->message);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive_piece);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, attempt);
-    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, receive_header);
-    curl_easy_setopt(curl, CURLOPT_HEADERDATA, attempt);
+    lib.easy_setopt(curl, CURLOPT_URL, url);
+    lib.easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+    lib.easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    lib.easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    lib.easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    lib.easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
+    lib.easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    lib.easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STALLED_S);
+    lib.easy_setopt(curl, CURLOPT_BUFFERSIZE, (long)PIECE);
+    lib.easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, (long)PIECE);
+    lib.easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    lib.easy_setopt(curl, CURLOPT_FILETIME, 1L);
+    lib.easy_setopt(curl, CURLOPT_ERRORBUFFER, attempt->message);
+    lib.easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive_piece);
+    lib.easy_setopt(curl, CURLOPT_WRITEDATA, attempt);
+    lib.easy_setopt(curl, CURLOPT_HEADERFUNCTION, receive_header);
+    lib.easy_setopt(curl, CURLOPT_HEADERDATA, attempt);
     set_payload(attempt);
 }
 
@@ -386,9 +420,9 @@ static void take_answer(struct attempt *attempt, CURLcode code, struct s3_answer
 {
     long status = 0, changed = -1;
     curl_off_t told = -1;
-    curl_easy_getinfo(attempt->curl, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(attempt->curl, CURLINFO_FILETIME, &changed);
-    curl_easy_getinfo(attempt->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &told);
+    lib.easy_getinfo(attempt->curl, CURLINFO_RESPONSE_CODE, &status);
+    lib.easy_getinfo(attempt->curl, CURLINFO_FILETIME, &changed);
+    lib.easy_getinfo(attempt->curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &told);
     *answer = (struct s3_answer){.status = code == CURLE_OK ? (int)status : 0,
                                  .body = attempt->body.len ? attempt->body.bytes : "",
                                  .len = attempt->received,
@@ -400,7 +434,7 @@ static void take_answer(struct attempt *attempt, CURLcode code, struct s3_answer
     if (code != CURLE_OK) {
         const char *reason = attempt->broken     ? strerror(attempt->broken)
                              : *attempt->message ? attempt->message
-                                                 : curl_easy_strerror(code);
+                                                 : lib.easy_strerror(code);
         answer->why = arena_strdup(attempt->arena, reason);
         answer->full =
             attempt->broken == ENOSPC || attempt->broken == EDQUOT || attempt->broken == EFBIG;
@@ -422,11 +456,11 @@ static void try_once(struct s3 *s3, struct arena *arena, const struct s3_request
     buf_init(&attempt.body, arena, BODY_MOST);
     struct curl_slist *headers = signed_headers(s3, arena, request, path, hash);
     set_options(&attempt, url, headers);
-    take_answer(&attempt, curl_easy_perform(attempt.curl), answer_r);
+    take_answer(&attempt, lib.easy_perform(attempt.curl), answer_r);
     if (attempt.broken)
         answer_r->status = -1; /* of no use to try again */
     give_handle(s3, attempt.curl);
-    curl_slist_free_all(headers);
+    lib.slist_free_all(headers);
 }
 
 static bool worth_another_try(const struct s3_answer *answer)

@@ -6,15 +6,21 @@ const char *tx_text(struct tx *tx, struct stmt *stmt, int column)
     return arena_strdup(tx->arena, stmt_get_text(stmt, column));
 }
 
-int64_t tx_serial(struct tx *tx, const char *series)
+int64_t tx_serials(struct tx *tx, const char *series, int64_t count)
 {
     struct stmt *stmt =
-        db_prepare(tx->db, "INSERT INTO counter (name, value) VALUES (?1, 1) ON CONFLICT (name) "
-                           "DO UPDATE SET value = counter.value + 1 RETURNING value");
+        db_prepare(tx->db, "INSERT INTO counter (name, value) VALUES (?1, ?2) ON CONFLICT (name) "
+                           "DO UPDATE SET value = counter.value + ?2 RETURNING value");
     if (!stmt)
         return 0;
     stmt_text(stmt, 1, series);
-    int64_t serial = stmt_step(stmt) == DB_ROW ? stmt_get_int(stmt, 0) : 0;
+    stmt_int(stmt, 2, count);
+    int64_t first = stmt_step(stmt) == DB_ROW ? stmt_get_int(stmt, 0) - count + 1 : 0;
     stmt_reset(stmt);
-    return serial;
+    return first;
+}
+
+int64_t tx_serial(struct tx *tx, const char *series)
+{
+    return tx_serials(tx, series, 1);
 }

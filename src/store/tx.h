@@ -25,5 +25,7 @@ const char *tx_text(struct tx *tx, struct stmt *stmt, int column);
 /* The next number of a series ("project", "site" ...), from 1; 0 where the
  * repository failed. Serials order rows by creation and never repeat. */
 int64_t tx_serial(struct tx *tx, const char *series);
+/* The same for `count` numbers in a row: the first of them. */
+int64_t tx_serials(struct tx *tx, const char *series, int64_t count);
 
 #endif

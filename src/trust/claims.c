@@ -482,6 +482,31 @@ bool claims_strings(struct arena *arena, struct claims_member *member, const cha
     return true;
 }
 
+bool claims_objects(struct arena *arena, struct claims_member *member, size_t most,
+                    struct claims **list_r, size_t *count_r)
+{
+    struct reader reader = {.arena = arena, .at = member->text + 1};
+    struct claims *list = NULL;
+    size_t room = 0;
+    *count_r = 0;
+    skip_space(&reader);
+    bool done = *reader.at == ']';
+    while (!done) {
+        struct claims item = {0};
+        if (*reader.at != '{' || !read_object(&reader, &item) || !read_more(&reader, ']', &done))
+            return false;
+        if (++*count_r > most)
+            return false;
+        if (*count_r > room)
+            list = widen(arena, list, &room, sizeof *list);
+        list[*count_r - 1] = item;
+    }
+    for (size_t i = 0; i < *count_r; i++)
+        terminate_names(&list[i]);
+    *list_r = list;
+    return true;
+}
+
 /* The number after `e`, cut where no number of a token is long enough to care. */
 static long exponent_of(const char *at, const char *end)
 {

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "store/tx.h"
 #include "trust/app.h"
+#include "trust/jws.h"
 #include "trust/known.h"
 #include "trust/session.h"
 
@@ -18,6 +19,8 @@ struct checking {
     struct direct_outcome *out;
     struct app app;
     const char *secret;
+    struct keys_found found;   /* JWT_EAS: the key */
+    struct jwt_policy policy;  /* of the kind */
     const char *key;           /* into the cache of what is known; NULL: not used */
     const struct known *known; /* what was found there, or NULL */
 };
@@ -25,7 +28,10 @@ struct checking {
 static bool refuse(struct checking *c, enum trust_check check, const char *expected,
                    const char *found)
 {
-    c->out->verdict = (struct verdict){.failed = check, .expected = expected, .found = found};
+    c->out->verdict = (struct verdict){.failed = check,
+                                       .expected = expected,
+                                       .found = found,
+                                       .row = trust_check_row_of(check, c->out->kind)};
     return false;
 }
 
@@ -36,10 +42,12 @@ static bool pass(struct checking *c, enum trust_check check, const char *found)
     return true;
 }
 
-static const char *scopes_of(struct arena *arena, const struct jwt *jwt)
+static const char *scopes_of(struct arena *arena, const struct jwt *jwt, bool string_too)
 {
     struct buf buf;
-    if (jwt->scp_state != JWT_SCP_OK || jwt->scp_count == 0)
+    bool readable =
+        jwt->scp_state == JWT_SCP_OK || (string_too && jwt->scp_state == JWT_SCP_STRING);
+    if (!readable || jwt->scp_count == 0)
         return NULL;
     buf_init(&buf, arena, 0);
     for (size_t i = 0; i < jwt->scp_count; i++) {
@@ -57,17 +65,18 @@ static bool check_form(struct checking *c)
 {
     const struct direct_request *r = c->request;
     struct direct_outcome *out = c->out;
-    out->verdict = jwt_parse(c->tx->arena, r->token, r->token_len, r->policy, &out->jwt, c->trail);
+    out->verdict =
+        jwt_parse_ids(c->tx->arena, r->token, r->token_len, r->policy, &out->jwt, c->trail);
     out->client_id = out->jwt.iss;
     out->secret_id = out->jwt.kid;
     if (out->verdict.failed)
         return false;
-    out->scopes = scopes_of(c->tx->arena, &out->jwt);
+    out->scopes = scopes_of(c->tx->arena, &out->jwt, false);
     return true;
 }
 
-/* ---- what is known: an entry stands for ISSUER, ENABLED, KID and USER passed. A
- * trail wants every check made anew. */
+/* ---- what is known: an entry stands for ISSUER, ENABLED, KID and USER passed; but
+ * the key of a server is asked for each time. A trail wants every check made anew. */
 
 static void look_up_known(struct checking *c)
 {
@@ -86,31 +95,68 @@ static const char *kept(struct checking *c, const char *text)
 
 static void take_app(struct checking *c)
 {
+    c->out->kind = JWT_DIRECT;
     c->out->app_name = c->app.name;
     c->out->app_vetted = c->app.vetted;
     c->out->app_epoch = c->app.epoch;
     c->out->site_id = c->app.site_id;
 }
 
+static void take_eas(struct checking *c)
+{
+    const struct eas *eas = &c->out->eas;
+    c->out->kind = JWT_EAS;
+    c->out->app_name = eas->name;
+    c->out->app_vetted = eas->vetted;
+    c->out->app_epoch = eas->epoch;
+    c->out->site_id = eas->site_id ? eas->site_id : c->out->site.id;
+}
+
+static bool check_eas_key(struct checking *c);
+static bool check_alg(struct checking *c);
+
+static bool take_known_eas(struct checking *c)
+{
+    const struct eas *eas = &c->known->eas;
+    c->out->eas = (struct eas){.id = kept(c, eas->id),
+                               .site_id = kept(c, eas->site_id),
+                               .name = kept(c, eas->name),
+                               .issuer_url = kept(c, eas->issuer_url),
+                               .jwks_uri = kept(c, eas->jwks_uri),
+                               .vetted = eas->vetted,
+                               .epoch = eas->epoch};
+    take_eas(c);
+    return check_alg(c) && check_eas_key(c);
+}
+
 static bool take_known(struct checking *c)
 {
     const struct known *k = c->known;
+    c->out->user =
+        (struct trust_user){kept(c, k->user.id), kept(c, k->user.name), kept(c, k->user.site_role),
+                            k->user.server_admin, k->user.role_granted};
+    c->out->site =
+        (struct trust_site){kept(c, k->site.id), kept(c, k->site.content_url), k->site.suspended};
+    c->out->known_since = k->read_at;
+    if (k->eas.id)
+        return take_known_eas(c);
     c->app = k->app;
     c->app.client_id = kept(c, k->app.client_id);
     c->app.site_id = kept(c, k->app.site_id);
     c->app.name = kept(c, k->app.name);
     c->secret = k->secret; /* used before the entry is given back */
-    c->out->user =
-        (struct trust_user){kept(c, k->user.id), kept(c, k->user.name), kept(c, k->user.site_role)};
-    c->out->site = (struct trust_site){kept(c, k->site.id), kept(c, k->site.content_url)};
-    c->out->known_since = k->read_at;
     take_app(c);
-    return true;
+    return check_alg(c);
 }
 
 static void keep_known(struct checking *c)
 {
-    struct known known = {c->app, c->secret, c->out->user, c->out->site, c->tx->now};
+    struct known known = {.app = c->app,
+                          .secret = c->secret,
+                          .eas = c->out->eas,
+                          .user = c->out->user,
+                          .site = c->out->site,
+                          .read_at = c->tx->now};
     known_put(c->request->known, c->key, c->request->generation, &known);
 }
 
@@ -120,40 +166,117 @@ static bool find_site(struct checking *c)
 {
     struct direct_outcome *out = c->out;
     if (!c->request->find_site(c->tx, c->request->content_url, &out->site))
-        out->site = (struct trust_site){NULL, NULL};
+        out->site = (struct trust_site){NULL, NULL, false};
     out->site_id = out->site.id;
     return true;
 }
 
-/* Where the content URL names no site, the app is looked up on all of them, so
- * that the checks before SITE answer as they would otherwise. */
-static bool check_issuer(struct checking *c)
+/* Where the content URL names no site, app and server are looked up on all of
+ * them, so that the checks before SITE answer as they would otherwise. */
+static bool find_app(struct checking *c, bool *elsewhere_r)
+{
+    const char *site_id = c->out->site.id;
+    bool known = app_find(c->tx, c->out->client_id, &c->app);
+    *elsewhere_r = known && site_id && strcmp(c->app.site_id, site_id) != 0;
+    return known && !*elsewhere_r;
+}
+
+/* The kind of the token, by its issuer; an app's client id is no URL, so no issuer
+ * is both. */
+static bool find_issuer(struct checking *c)
+{
+    bool elsewhere;
+    c->out->kind = JWT_UNKNOWN;
+    if (find_app(c, &elsewhere))
+        take_app(c);
+    else if (!elsewhere && c->request->issuers &&
+             eas_find(c->tx, c->out->site.id, c->out->client_id, &c->out->eas))
+        take_eas(c);
+    return true;
+}
+
+/* The policy of the kind; a site's own server issues for that site. */
+static void choose_policy(struct checking *c)
 {
     const struct direct_request *r = c->request;
-    struct tx *tx = c->tx;
-    bool known = app_find(tx, c->out->client_id, &c->app);
-    const char *site_id = c->out->site.id;
-    if (known && (!site_id || strcmp(c->app.site_id, site_id) == 0)) {
-        take_app(c);
-        return pass(c, TRUST_ISSUER, c->app.name);
-    }
-    return refuse(
-        c, TRUST_ISSUER,
-        arena_printf(tx->arena, "client id of a connected app of site '%.100s'", r->content_url),
-        known ? arena_printf(tx->arena, "'%.100s', an app of another site", c->out->client_id)
-              : arena_printf(tx->arena, "'%.100s', which names no app", c->out->client_id));
+    enum jwt_kind kind = c->out->kind;
+    c->policy = kind == JWT_EAS ? *r->eas_policy : *r->policy;
+    c->policy.kind = kind;
+    if (c->policy.scp_string)
+        c->out->scopes = scopes_of(c->tx->arena, &c->out->jwt, true);
+    if (kind != JWT_EAS || !c->out->eas.site_id)
+        return;
+    c->policy.other_audience = r->bare_audience ? c->policy.audience : NULL;
+    c->policy.audience = arena_printf(c->tx->arena, "tableau:%s", c->out->eas.site_id);
+}
+
+static bool check_alg(struct checking *c)
+{
+    choose_policy(c);
+    c->out->verdict = jwt_check_alg(c->tx->arena, &c->out->jwt, &c->policy, c->trail);
+    return !c->out->verdict.failed;
+}
+
+static const char *issuer_found(struct checking *c)
+{
+    const char *iss = c->out->client_id;
+    struct app app;
+    struct eas eas;
+    if (app_find(c->tx, iss, &app))
+        return arena_printf(c->tx->arena, "'%.100s', an app of another site", iss);
+    if (eas_find(c->tx, NULL, iss, &eas))
+        return arena_printf(c->tx->arena, "'%.100s', a server of another site", iss);
+    return arena_printf(c->tx->arena, "'%.100s', which names no app", iss);
+}
+
+static bool check_issuer(struct checking *c)
+{
+    if (c->out->kind != JWT_UNKNOWN)
+        return pass(c, TRUST_ISSUER, c->out->app_name);
+    bool url = strstr(c->out->client_id, "://") != NULL;
+    return refuse(c, TRUST_ISSUER,
+                  arena_printf(c->tx->arena,
+                               url ? "issuer of an external authorization server of site '%.100s'"
+                                   : "client id of a connected app of site '%.100s'",
+                               c->request->content_url),
+                  issuer_found(c));
 }
 
 static bool check_enabled(struct checking *c)
 {
-    if (c->app.enabled)
+    if (c->out->kind == JWT_EAS || c->app.enabled)
         return pass(c, TRUST_ENABLED, "enabled");
     return refuse(c, TRUST_ENABLED, "enabled",
                   arena_printf(c->tx->arena, "app '%.100s' is disabled", c->app.name));
 }
 
+/* A key of the issuer; where it has to be fetched first, the outcome waits. */
+static bool check_eas_key(struct checking *c)
+{
+    struct direct_outcome *out = c->out;
+    out->wanted = (struct keys_request){.issuer = out->eas.issuer_url,
+                                        .jwks_uri = out->eas.jwks_uri,
+                                        .kid = out->jwt.kid,
+                                        .alg = jws_alg_find(out->jwt.alg),
+                                        .waited = c->request->waited};
+    switch (issuers_find(c->request->issuers, c->tx->arena, &out->wanted, &c->found)) {
+    case KEYS_WAIT:
+        out->waits = true;
+        return false;
+    case KEYS_REFUSED:
+        out->verdict = c->found.verdict;
+        return false;
+    case KEYS_FOUND:
+        break;
+    }
+    out->key_told = c->found.told;
+    return pass(c, TRUST_KID, out->key_told);
+}
+
 static bool check_kid(struct checking *c)
 {
+    if (c->out->kind == JWT_EAS)
+        return check_eas_key(c);
     c->secret = app_secret_value(c->tx, c->request->keyring, c->app.client_id, c->out->secret_id);
     if (c->secret)
         return pass(c, TRUST_KID, c->out->secret_id);
@@ -165,7 +288,7 @@ static bool check_kid(struct checking *c)
 static bool replayed(struct checking *c)
 {
     const struct jwt *jwt = &c->out->jwt;
-    return jwt->jti && *jwt->jti && jti_used(c->tx, c->app.client_id, jwt->jti);
+    return jwt->jti && *jwt->jti && jti_used(c->tx, c->out->client_id, jwt->jti);
 }
 
 static bool refuse_replay(struct checking *c)
@@ -201,8 +324,12 @@ static bool check_claims(struct checking *c)
     bool explain = c->trail != NULL;
     bool replay = explain && replayed(c);
     struct ordered_trail ordered = {{passed_in_order}, c, replay};
-    struct verdict v = jwt_verify(tx->arena, &c->out->jwt, c->secret, strlen(c->secret),
-                                  c->request->policy, tx->now, explain ? &ordered.base : NULL);
+    struct jwt_key key = {.secret = c->secret,
+                          .secret_len = c->secret ? strlen(c->secret) : 0,
+                          .alg = c->out->wanted.alg,
+                          .public_key = c->found.jwk ? c->found.jwk->key : NULL};
+    struct verdict v = jwt_verify_with(tx->arena, &c->out->jwt, &key, &c->policy, tx->now,
+                                       explain ? &ordered.base : NULL);
     if (v.failed && v.failed < TRUST_REPLAY) {
         c->out->verdict = v;
         return false;
@@ -235,24 +362,28 @@ static bool check_user(struct checking *c)
 
 static bool check_site(struct checking *c)
 {
-    if (c->out->site.id)
+    const struct trust_site *site = &c->out->site;
+    bool shut = site->id && site->suspended && !c->out->user.server_admin;
+    if (site->id && !shut)
         return pass(c, TRUST_SITE, c->request->content_url);
     if (replayed(c))
         return refuse_replay(c);
-    return refuse(
-        c, TRUST_SITE, "the content URL of a site",
-        arena_printf(c->tx->arena, "'%.100s', which names no site", c->request->content_url));
+    return refuse(c, TRUST_SITE,
+                  shut ? "a site that is not suspended" : "the content URL of a site",
+                  arena_printf(c->tx->arena, "'%.100s', which %s", c->request->content_url,
+                               shut ? "is suspended" : "names no site"));
 }
 
 static bool check_app(struct checking *c)
 {
-    return find_site(c) && check_issuer(c) && check_enabled(c) && check_kid(c);
+    return find_site(c) && find_issuer(c) && check_alg(c) && check_issuer(c) && check_enabled(c) &&
+           check_kid(c);
 }
 
 void direct_check(struct tx *tx, const struct direct_request *request, struct trail *trail,
                   struct direct_outcome *outcome_r)
 {
-    *outcome_r = (struct direct_outcome){.known_since = tx->now};
+    *outcome_r = (struct direct_outcome){.kind = JWT_UNKNOWN, .known_since = tx->now};
     struct checking c = {.tx = tx, .request = request, .trail = trail, .out = outcome_r};
     if (!check_form(&c)) {
         find_site(&c); /* for the record */
@@ -264,6 +395,7 @@ void direct_check(struct tx *tx, const struct direct_request *request, struct tr
     if (ok && c.key && !c.known)
         keep_known(&c);
     known_release(c.known);
+    issuers_release(&c.found);
 }
 
 enum err direct_admit(struct tx *tx, const struct jwt_policy *policy,
@@ -275,8 +407,14 @@ enum err direct_admit(struct tx *tx, const struct jwt_policy *policy,
         return E_OK;
     if (failed)
         return tx_broken(tx);
-    outcome->verdict =
-        (struct verdict){TRUST_REPLAY, "a jti not used before",
-                         arena_printf(tx->arena, "'%.100s', used before", outcome->jwt.jti)};
+    outcome->verdict = (struct verdict){
+        .failed = TRUST_REPLAY,
+        .expected = "a jti not used before",
+        .found = arena_printf(tx->arena, "'%.100s', used before", outcome->jwt.jti)};
     return tx_refuse(tx, E401001, "Error signing in to Tableau Server");
+}
+
+const char *direct_client(const struct direct_outcome *outcome)
+{
+    return outcome->kind == JWT_EAS ? outcome->eas.id : outcome->client_id;
 }

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/codec.h"
 #include "trust/claims.h"
+#include "trust/jws.h"
 #include "trust/jwt_read.h"
 #include "trust/mac.h"
 
@@ -32,10 +33,45 @@ static const struct trust_check_row ROWS[] = {
 #undef CHECK
 };
 
+/* By check; those that are as in ROWS have no id here. */
+static const struct trust_check_row EAS_ROWS[TRUST_CHECKS] = {
+#define CHECK_EAS(id, seed, fine, name, title, advice) \
+    [TRUST_##id] = {#id, seed, fine, name, title, advice},
+#define FINER_EAS(finer, id, seed, fine, name, title, advice)
+#include "trust/checks_eas.def"
+#undef CHECK_EAS
+#undef FINER_EAS
+};
+
+static const struct trust_check_row FINER_ROWS[] = {
+#define CHECK_EAS(id, seed, fine, name, title, advice)
+#define FINER_EAS(finer, id, seed, fine, name, title, advice) \
+    {#id, seed, fine, name, title, advice},
+#include "trust/checks_eas.def"
+#undef CHECK_EAS
+#undef FINER_EAS
+};
+
 const struct trust_check_row *trust_check_row(enum trust_check check)
 {
     assert(check > TRUST_OK && check < TRUST_CHECKS);
     return &ROWS[check - 1];
+}
+
+const struct trust_check_row *trust_check_row_of(enum trust_check check, enum jwt_kind kind)
+{
+    const struct trust_check_row *direct = trust_check_row(check);
+    return kind == JWT_EAS && EAS_ROWS[check].id ? &EAS_ROWS[check] : direct;
+}
+
+const struct trust_check_row *trust_finer_row(enum trust_finer finer)
+{
+    return &FINER_ROWS[finer];
+}
+
+const struct trust_check_row *verdict_row(const struct verdict *verdict)
+{
+    return verdict->row ? verdict->row : trust_check_row(verdict->failed);
 }
 
 /* ---- one run over a table of steps ---- */
@@ -48,8 +84,7 @@ struct check {
     const char *text;        /* the compact form */
     size_t len;
     struct jwt_reading reading;
-    const void *key;
-    size_t key_len;
+    const struct jwt_key *key;
     int64_t now, now_s;
 };
 
@@ -60,17 +95,29 @@ struct step {
     const char *(*found)(struct check *check);
 };
 
+static bool is_barred(const struct check *check);
+
+static struct verdict fails(struct check *check, const struct step *step)
+{
+    enum jwt_kind kind = check->policy->kind;
+    return (struct verdict){.failed = step->check,
+                            .expected = step->expected(check),
+                            .found = step->found(check),
+                            .row = step->check == TRUST_ALG && is_barred(check)
+                                       ? trust_finer_row(FINER_ALG_BARRED)
+                                       : trust_check_row_of(step->check, kind)};
+}
+
 static struct verdict run_steps(struct check *check, const struct step *steps, size_t count,
                                 struct trail *trail)
 {
     for (size_t i = 0; i < count; i++) {
         if (!steps[i].holds(check))
-            return (struct verdict){steps[i].check, steps[i].expected(check),
-                                    steps[i].found(check)};
+            return fails(check, &steps[i]);
         if (trail)
             trail->passed(trail, steps[i].check, steps[i].found(check));
     }
-    return (struct verdict){TRUST_OK, NULL, NULL};
+    return (struct verdict){.failed = TRUST_OK};
 }
 
 /* A text claim for a verdict: its text in quotes, or why there is none. */
@@ -200,8 +247,9 @@ static bool ids_hold(struct check *check)
 static const char *ids_expected(struct check *check)
 {
     if (!given(check->token->kid))
-        return "kid, the id of a secret";
-    return issuers_agree(check) ? "iss, the client id" : "the same iss in header and payload";
+        return "kid, the id of a secret or key";
+    return issuers_agree(check) ? "iss, the client id or issuer"
+                                : "the same iss in header and payload";
 }
 
 static const char *ids_found(struct check *check)
@@ -222,15 +270,48 @@ static const char *ids_found(struct check *check)
 
 /* ---- ALG: fixed by the kind of trust, never chosen by the header ---- */
 
+static bool list_holds(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+    for (list += strspn(list, " ,"); *list; list += strspn(list, " ,")) {
+        size_t item = strcspn(list, " ,");
+        if (item == len && strncmp(list, name, len) == 0)
+            return true;
+        list += item;
+    }
+    return false;
+}
+
+static bool is_barred(const struct check *check)
+{
+    const char *alg = check->token->alg, *barred = check->policy->barred;
+    return check->policy->kind == JWT_EAS && alg && barred && list_holds(barred, alg);
+}
+
 static bool alg_holds(struct check *check)
 {
-    return check->token->alg && strcmp(check->token->alg, "HS256") == 0;
+    const char *alg = check->token->alg;
+    enum jwt_kind kind = check->policy->kind;
+    bool direct = alg && strcmp(alg, "HS256") == 0;
+    if (kind == JWT_DIRECT || (kind == JWT_UNKNOWN && direct))
+        return direct;
+    return alg && jws_alg_find(alg) && !is_barred(check);
 }
 
 static const char *alg_expected(struct check *check)
 {
-    (void)check;
-    return "'HS256'";
+    switch (check->policy->kind) {
+    case JWT_DIRECT:
+        return "'HS256'";
+    case JWT_EAS:
+        if (check->policy->barred && *check->policy->barred)
+            return arena_printf(check->arena, "one of %s, but none of %.200s", jws_alg_names(),
+                                check->policy->barred);
+        return arena_printf(check->arena, "one of %s", jws_alg_names());
+    case JWT_UNKNOWN:
+        break;
+    }
+    return arena_printf(check->arena, "HS256, or one of %s", jws_alg_names());
 }
 
 static const char *alg_found(struct check *check)
@@ -244,11 +325,13 @@ static const struct step PARSE_STEPS[] = {
     {TRUST_FORM, form_holds, form_expected, form_found},
     {TRUST_SIGNED, signed_holds, signed_expected, signed_found},
     {TRUST_IDS, ids_hold, ids_expected, ids_found},
-    {TRUST_ALG, alg_holds, alg_expected, alg_found},
 };
 
-struct verdict jwt_parse(struct arena *arena, const char *token, size_t len,
-                         const struct jwt_policy *policy, struct jwt *jwt_r, struct trail *trail)
+static const struct step ALG_STEP = {TRUST_ALG, alg_holds, alg_expected, alg_found};
+
+struct verdict jwt_parse_ids(struct arena *arena, const char *token, size_t len,
+                             const struct jwt_policy *policy, struct jwt *jwt_r,
+                             struct trail *trail)
 {
     *jwt_r = (struct jwt){0};
     struct check check = {
@@ -256,9 +339,23 @@ struct verdict jwt_parse(struct arena *arena, const char *token, size_t len,
     return run_steps(&check, PARSE_STEPS, sizeof PARSE_STEPS / sizeof *PARSE_STEPS, trail);
 }
 
+struct verdict jwt_check_alg(struct arena *arena, const struct jwt *jwt,
+                             const struct jwt_policy *policy, struct trail *trail)
+{
+    struct check check = {.arena = arena, .policy = policy, .token = jwt};
+    return run_steps(&check, &ALG_STEP, 1, trail);
+}
+
+struct verdict jwt_parse(struct arena *arena, const char *token, size_t len,
+                         const struct jwt_policy *policy, struct jwt *jwt_r, struct trail *trail)
+{
+    struct verdict verdict = jwt_parse_ids(arena, token, len, policy, jwt_r, trail);
+    return verdict.failed ? verdict : jwt_check_alg(arena, jwt_r, policy, trail);
+}
+
 /* ---- SIGNATURE ---- */
 
-static bool signature_fits(const struct jwt *jwt, const void *key, size_t key_len)
+static bool mac_fits(const struct jwt *jwt, const void *key, size_t key_len)
 {
     unsigned char mac[MAC_BYTES];
     bool fits = jwt->signature_len == MAC_BYTES &&
@@ -268,15 +365,25 @@ static bool signature_fits(const struct jwt *jwt, const void *key, size_t key_le
     return fits;
 }
 
+/* The policy's kind decides what the key is; a key of the other kind is not there. */
 static bool signature_holds(struct check *check)
 {
-    return signature_fits(check->token, check->key, check->key_len);
+    const struct jwt *jwt = check->token;
+    const struct jwt_key *key = check->key;
+    if (check->policy->kind == JWT_DIRECT)
+        return mac_fits(jwt, key->secret, key->secret_len);
+    return check->policy->kind == JWT_EAS && key->alg && key->public_key &&
+           strcmp(key->alg->name, jwt->alg) == 0 &&
+           jws_verify(key->alg, key->public_key, jwt->signing_input, jwt->signing_len,
+                      jwt->signature, jwt->signature_len);
 }
 
 static const char *signature_expected(struct check *check)
 {
-    (void)check;
-    return "HMAC-SHA256 of header.payload, keyed with the text of the secret value";
+    if (check->policy->kind == JWT_DIRECT)
+        return "HMAC-SHA256 of header.payload, keyed with the text of the secret value";
+    return arena_printf(check->arena, "%s over header.payload, by the key that kid names",
+                        check->key->alg ? check->key->alg->name : "a signature");
 }
 
 /* A common mistake of signers, worth a word of its own; only asked on failure. */
@@ -284,21 +391,23 @@ static bool fits_decoded_key(struct check *check)
 {
     unsigned char key[64];
     size_t len = 0;
-    bool fits = check->key && check->key_len <= 64 &&
-                base64_decode(check->key, check->key_len, key, &len) &&
-                signature_fits(check->token, key, len);
+    const struct jwt_key *given = check->key;
+    bool fits = given->secret && given->secret_len <= 64 &&
+                base64_decode(given->secret, given->secret_len, key, &len) &&
+                mac_fits(check->token, key, len);
     OPENSSL_cleanse(key, sizeof key);
     return fits;
 }
 
 static const char *signature_found(struct check *check)
 {
-    if (check->token->signature_len != MAC_BYTES)
+    bool direct = check->policy->kind == JWT_DIRECT;
+    if (direct && check->token->signature_len != MAC_BYTES)
         return arena_printf(check->arena, "a signature of %zu bytes, not 32",
                             check->token->signature_len);
     if (signature_holds(check))
         return "it fits";
-    if (fits_decoded_key(check))
+    if (direct && fits_decoded_key(check))
         return "a signature keyed with the base64-decoded secret value";
     return "a signature by another key, or of another header.payload";
 }
@@ -308,15 +417,23 @@ static const char *signature_found(struct check *check)
 static bool audience_holds(struct check *check)
 {
     const struct jwt *jwt = check->token;
+    const struct jwt_policy *policy = check->policy;
     for (size_t i = 0; jwt->aud_ok_type && i < jwt->aud_count; i++)
-        if (strcmp(jwt->aud[i], check->policy->audience) == 0)
+        if (strcmp(jwt->aud[i], policy->audience) == 0 ||
+            (policy->other_audience && strcmp(jwt->aud[i], policy->other_audience) == 0))
             return true;
     return false;
 }
 
 static const char *audience_expected(struct check *check)
 {
-    return claims_show(check->arena, check->policy->audience, strlen(check->policy->audience));
+    const struct jwt_policy *policy = check->policy;
+    const char *one = claims_show(check->arena, policy->audience, strlen(policy->audience));
+    if (!policy->other_audience)
+        return one;
+    return arena_printf(
+        check->arena, "%s or %s", one,
+        claims_show(check->arena, policy->other_audience, strlen(policy->other_audience)));
 }
 
 static const char *audience_found(struct check *check)
@@ -436,10 +553,18 @@ static const char *jti_found(struct check *check)
     return shown(check, check->token->jti, check->token->odd.jti);
 }
 
+/* True where scp is of a form that is taken; SCOPES_FORM says so of the others. */
+static bool scopes_readable(const struct check *check)
+{
+    const struct jwt *jwt = check->token;
+    return jwt->scp_state == JWT_SCP_OK ||
+           (jwt->scp_state == JWT_SCP_STRING && check->policy->scp_string);
+}
+
 static bool scopes_hold(struct check *check)
 {
     const struct jwt *jwt = check->token;
-    return jwt->scp_state == JWT_SCP_BAD || jwt->scp_count > 0;
+    return scopes_readable(check) ? jwt->scp_count > 0 : jwt->scp_state != JWT_SCP_ABSENT;
 }
 
 static const char *scopes_expected(struct check *check)
@@ -451,14 +576,14 @@ static const char *scopes_expected(struct check *check)
 static const char *scopes_found(struct check *check)
 {
     const struct jwt *jwt = check->token;
-    if (jwt->scp_state != JWT_SCP_OK)
+    if (!scopes_readable(check))
         return shown(check, NULL, jwt->odd.scp);
     return jwt->scp_count ? shown_list(check, jwt->scp, jwt->scp_count) : "an empty list";
 }
 
 static bool scopes_form_holds(struct check *check)
 {
-    return check->token->scp_state == JWT_SCP_OK;
+    return scopes_readable(check);
 }
 
 static const char *scopes_form_expected(struct check *check)
@@ -494,16 +619,23 @@ static const struct step VERIFY_STEPS[] = {
     {TRUST_SUBJECT, subject_holds, subject_expected, subject_found},
 };
 
-struct verdict jwt_verify(struct arena *arena, const struct jwt *jwt, const void *key,
-                          size_t key_len, const struct jwt_policy *policy, int64_t now,
-                          struct trail *trail)
+struct verdict jwt_verify_with(struct arena *arena, const struct jwt *jwt,
+                               const struct jwt_key *key, const struct jwt_policy *policy,
+                               int64_t now, struct trail *trail)
 {
     struct check check = {.arena = arena,
                           .policy = policy,
                           .token = jwt,
                           .key = key,
-                          .key_len = key_len,
                           .now = now,
                           .now_s = floor_seconds(now)};
     return run_steps(&check, VERIFY_STEPS, sizeof VERIFY_STEPS / sizeof *VERIFY_STEPS, trail);
+}
+
+struct verdict jwt_verify(struct arena *arena, const struct jwt *jwt, const void *key,
+                          size_t key_len, const struct jwt_policy *policy, int64_t now,
+                          struct trail *trail)
+{
+    struct jwt_key secret = {.secret = key, .secret_len = key_len};
+    return jwt_verify_with(arena, jwt, &secret, policy, now, trail);
 }

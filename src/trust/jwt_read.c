@@ -72,9 +72,27 @@ static void take_audience(struct taking *taking, struct claims_member *member)
     }
 }
 
+/* Names separated by spaces, as RFC 6749 has them in `scope`. */
+static void split_scopes(struct taking *taking, const char *text)
+{
+    struct jwt *jwt = taking->jwt;
+    jwt->scp = arena_alloc(taking->arena, (strlen(text) / 2 + 1) * sizeof *jwt->scp);
+    for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
+        size_t len = strcspn(text, " ");
+        jwt->scp[jwt->scp_count++] = arena_strndup(taking->arena, text, len);
+        text += len;
+    }
+}
+
 static void take_scopes(struct taking *taking, struct claims_member *member)
 {
     struct jwt *jwt = taking->jwt;
+    if (member->kind == CLAIMS_STRING) {
+        jwt->odd.scp = claims_kind_text(member->kind);
+        jwt->scp_state = JWT_SCP_STRING;
+        split_scopes(taking, claims_string(member));
+        return;
+    }
     if (member->kind != CLAIMS_LIST)
         jwt->odd.scp = claims_kind_text(member->kind);
     else if (!claims_strings(taking->arena, member, &jwt->scp, &jwt->scp_count))

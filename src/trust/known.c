@@ -79,7 +79,8 @@ static struct entry *entry_new(uint64_t generation, const struct known *from)
     struct arena *arena = arena_new(1024);
     struct entry *entry = arena_zalloc(arena, sizeof *entry);
     char *secret = arena_strdup(arena, from->secret);
-    arena_on_free(arena, wipe_text, secret);
+    if (secret)
+        arena_on_free(arena, wipe_text, secret);
     *entry = (struct entry){.references = 1, .generation = generation, .arena = arena};
     entry->known.app = (struct app){.client_id = arena_strdup(arena, from->app.client_id),
                                     .site_id = arena_strdup(arena, from->app.site_id),
@@ -88,12 +89,21 @@ static struct entry *entry_new(uint64_t generation, const struct known *from)
                                     .vetted = from->app.vetted,
                                     .epoch = from->app.epoch};
     entry->known.secret = secret;
+    entry->known.eas = (struct eas){.id = arena_strdup(arena, from->eas.id),
+                                    .site_id = arena_strdup(arena, from->eas.site_id),
+                                    .name = arena_strdup(arena, from->eas.name),
+                                    .issuer_url = arena_strdup(arena, from->eas.issuer_url),
+                                    .jwks_uri = arena_strdup(arena, from->eas.jwks_uri),
+                                    .vetted = from->eas.vetted,
+                                    .epoch = from->eas.epoch};
     entry->known.read_at = from->read_at;
     entry->known.user = (struct trust_user){arena_strdup(arena, from->user.id),
                                             arena_strdup(arena, from->user.name),
-                                            arena_strdup(arena, from->user.site_role)};
-    entry->known.site = (struct trust_site){arena_strdup(arena, from->site.id),
-                                            arena_strdup(arena, from->site.content_url)};
+                                            arena_strdup(arena, from->user.site_role),
+                                            from->user.server_admin, from->user.role_granted};
+    entry->known.site =
+        (struct trust_site){arena_strdup(arena, from->site.id),
+                            arena_strdup(arena, from->site.content_url), from->site.suspended};
     return entry;
 }
 

@@ -1,6 +1,7 @@
 /* known: what a sign-in by JWT looked up, kept while the repository stands still.
  *
- * Site, app, secret and user for a (content URL, iss, kid, sub), with the
+ * Site, app and secret (or external authorization server) and user for a (content
+ * URL, iss, kid, sub), with the
  * generation of the repository at which they were read; an entry of another
  * generation is none. Only what passed every check is kept. Secrets are wiped when
  * an entry goes. Bounded; thread-safe. */
@@ -17,6 +18,7 @@ struct known_cache;
 struct known {
     struct app app;
     const char *secret;
+    struct eas eas; /* without an id: it is the app's */
     struct trust_user user;
     struct trust_site site;
     int64_t read_at; /* when it was looked up */

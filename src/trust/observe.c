@@ -63,10 +63,13 @@ bool events_read(struct tx *tx, int64_t after, bool newest, int64_t limit, const
 bool observed_apps(struct tx *tx, int64_t since, struct observed_app **apps_r, size_t *count_r)
 {
     struct stmt *stmt = db_prepare(
-        tx->db, "SELECT a.client_id, a.name, s.content_url FROM connected_app a "
-                "JOIN site s ON s.id = a.site_id WHERE a.client_id IN "
+        tx->db, "SELECT a.client_id, a.name, COALESCE(s.content_url, '*') FROM "
+                "(SELECT client_id, name, site_id, serial, 0 AS kind FROM connected_app UNION ALL "
+                "SELECT id, name, site_id, serial, 1 FROM external_authorization_server) AS a "
+                "LEFT JOIN site s ON s.id = a.site_id WHERE a.client_id IN "
                 "(SELECT client_id FROM observed_call WHERE last_at >= ?1 UNION "
-                "SELECT client_id FROM observed_grant WHERE last_at >= ?1) ORDER BY a.serial");
+                "SELECT client_id FROM observed_grant WHERE last_at >= ?1) "
+                "ORDER BY a.kind, a.serial");
     size_t room = 0;
     enum db_result got;
     *apps_r = NULL;

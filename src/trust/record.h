@@ -29,7 +29,7 @@ struct event {
     const char *check; /* that failed: a name of checks.def, or "session", "scope", "role" ... */
     int64_t wire_code; /* 401001 ... */
     int64_t fine_code; /* connected-app code, 0 for none */
-    const char *expected, *found;
+    const char *expected, *found; /* found without a check: what a sign-in went by */
     const char *scopes_granted, *scopes_needed;
 };
 
@@ -70,7 +70,8 @@ uint64_t recorder_dropped(const struct recorder *recorder);
 bool events_read(struct tx *tx, int64_t after, bool newest, int64_t limit, const char *site_id,
                  void (*each)(void *context, const struct event *event), void *context);
 
-/* Apps that called something since `since`, with their names; then what one of
+/* Apps and external authorization servers that called something since `since`, with
+ * their names (content URL "*": of the whole server); then what one of
  * them called ("GET /sites/{site-id}/users") and was granted. */
 struct observed_app {
     const char *client_id, *name, *site_content_url;

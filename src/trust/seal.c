@@ -297,17 +297,16 @@ static bool gcm(bool encrypt, const struct key *key, const unsigned char *nonce,
     return ok;
 }
 
-char *seal(const struct keyring *keyring, struct arena *arena, const char *id, const char *secret)
+char *seal_bytes(const struct keyring *keyring, struct arena *arena, const char *id,
+                 const void *bytes, size_t len)
 {
-    size_t len = strlen(secret);
-    if (len > SECRET_MOST)
+    if (len > SEAL_BYTES_MOST)
         return NULL;
     refresh(keyring); /* never seal under a key that is about to go */
     const struct key *key = &keys_of(keyring)->keys[0];
     unsigned char *box = arena_alloc(arena, NONCE + len + TAG);
     random_bytes(box, NONCE);
-    if (!gcm(true, key, box, id, (const unsigned char *)secret, len, box + NONCE,
-             box + NONCE + len))
+    if (!gcm(true, key, box, id, bytes, len, box + NONCE, box + NONCE + len))
         return NULL;
     char *out = arena_alloc(arena, PRINT + 1 + BASE64_ROOM(NONCE + len + TAG));
     memcpy(out, key->print, PRINT);
@@ -316,9 +315,22 @@ char *seal(const struct keyring *keyring, struct arena *arena, const char *id, c
     return out;
 }
 
-static void wipe_text(void *text)
+char *seal(const struct keyring *keyring, struct arena *arena, const char *id, const char *secret)
 {
-    secret_wipe(text, strlen(text));
+    size_t len = strlen(secret);
+    return len > SECRET_MOST ? NULL : seal_bytes(keyring, arena, id, secret, len);
+}
+
+/* What was opened, and is to be wiped. */
+struct opened {
+    size_t len;
+    char bytes[];
+};
+
+static void wipe(void *thing)
+{
+    struct opened *opened = thing;
+    secret_wipe(opened->bytes, opened->len);
 }
 
 static char *unseal_with(const struct key *key, struct arena *arena, const char *id,
@@ -326,12 +338,13 @@ static char *unseal_with(const struct key *key, struct arena *arena, const char 
 {
     size_t plain = len - NONCE - TAG;
     unsigned char tag[TAG];
-    char *out = arena_zalloc(arena, plain + 1);
+    struct opened *out = arena_zalloc(arena, sizeof *out + plain + 1);
+    out->len = plain;
     memcpy(tag, box + NONCE + plain, TAG);
-    if (!gcm(false, key, box, id, box + NONCE, plain, (unsigned char *)out, tag))
+    if (!gcm(false, key, box, id, box + NONCE, plain, (unsigned char *)out->bytes, tag))
         return NULL;
-    arena_on_free(arena, wipe_text, out);
-    return out;
+    arena_on_free(arena, wipe, out);
+    return out->bytes;
 }
 
 static const struct key *key_of(const struct keyring *keyring, const char *sealed)
@@ -343,10 +356,11 @@ static const struct key *key_of(const struct keyring *keyring, const char *seale
     return NULL;
 }
 
-char *unseal(const struct keyring *keyring, struct arena *arena, const char *id, const char *sealed)
+char *unseal_bytes(const struct keyring *keyring, struct arena *arena, const char *id,
+                   const char *sealed, size_t *len_r)
 {
     size_t text_len = strlen(sealed), len = 0;
-    if (text_len <= PRINT + 1 || text_len > SECRET_MOST * 2 || sealed[PRINT] != ':')
+    if (text_len <= PRINT + 1 || text_len > (size_t)SEAL_BYTES_MOST * 2 || sealed[PRINT] != ':')
         return NULL;
     unsigned char *box = arena_alloc(arena, text_len);
     if (!base64_decode(sealed + PRINT + 1, text_len - PRINT - 1, box, &len) || len < NONCE + TAG)
@@ -356,5 +370,12 @@ char *unseal(const struct keyring *keyring, struct arena *arena, const char *id,
         refresh(keyring);
         key = key_of(keyring, sealed);
     }
+    *len_r = len - NONCE - TAG;
     return key ? unseal_with(key, arena, id, box, len) : NULL;
+}
+
+char *unseal(const struct keyring *keyring, struct arena *arena, const char *id, const char *sealed)
+{
+    size_t len;
+    return unseal_bytes(keyring, arena, id, sealed, &len);
 }

@@ -44,4 +44,11 @@ char *seal(const struct keyring *keyring, struct arena *arena, const char *id, c
 char *unseal(const struct keyring *keyring, struct arena *arena, const char *id,
              const char *sealed);
 
+/* The same for bytes, up to SEAL_BYTES_MOST. */
+enum { SEAL_BYTES_MOST = 1 << 20 };
+char *seal_bytes(const struct keyring *keyring, struct arena *arena, const char *id,
+                 const void *bytes, size_t len);
+char *unseal_bytes(const struct keyring *keyring, struct arena *arena, const char *id,
+                   const char *sealed, size_t *len_r);
+
 #endif

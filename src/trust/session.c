@@ -93,8 +93,8 @@ static enum db_result insert(struct tx *tx, const struct session *about, int64_t
     struct stmt *stmt = db_prepare(
         tx->db, "INSERT INTO session (id, token_hash, site_id, site_user_id, via, client_id, "
                 "secret_id, pat_id, impersonator_id, scopes, created_at, expires_at, site_bound, "
-                "app_epoch) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) "
+                "app_epoch, eas_id) "
+                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) "
                 "ON CONFLICT (id) DO NOTHING");
     stmt_int(stmt, 1, number);
     stmt_text(stmt, 2, hash);
@@ -110,6 +110,7 @@ static enum db_result insert(struct tx *tx, const struct session *about, int64_t
     stmt_int(stmt, 12, about->expires_at);
     stmt_int(stmt, 13, about->site_bound);
     stmt_int(stmt, 14, about->app_epoch);
+    stmt_text(stmt, 15, about->eas_id);
     enum db_result result = stmt_step(stmt);
     return result == DB_DONE && stmt_changes(stmt) == 0 ? DB_CONFLICT : result;
 }
@@ -143,12 +144,15 @@ enum err session_open(struct tx *tx, const struct session *about, const char **t
 
 static const char FIND_SQL[] =
     "SELECT s.token_hash, s.site_id, s.site_user_id, s.via, s.client_id, s.secret_id, s.pat_id, "
-    "s.impersonator_id, s.scopes, s.created_at, s.expires_at, s.site_bound FROM session s "
+    "s.impersonator_id, s.scopes, s.created_at, s.expires_at, s.site_bound, s.eas_id FROM session "
+    "s "
     "LEFT JOIN connected_app_secret k ON k.id = s.secret_id "
     "LEFT JOIN connected_app a ON a.client_id = k.client_id "
     "LEFT JOIN personal_access_token p ON p.id = s.pat_id "
+    "LEFT JOIN external_authorization_server e ON e.id = s.eas_id "
     "WHERE s.id = ?1 AND s.expires_at > ?2 "
     "AND (s.secret_id IS NULL OR (a.enabled = 1 AND a.epoch = s.app_epoch)) "
+    "AND (s.eas_id IS NULL OR e.epoch = s.app_epoch) "
     "AND (s.pat_id IS NULL OR p.session_id = s.id)";
 
 bool session_find(struct tx *tx, const char *token, const char *hash, struct session *session_r)
@@ -176,6 +180,7 @@ bool session_find(struct tx *tx, const char *token, const char *hash, struct ses
             .created_at = stmt_get_int(stmt, 9),
             .expires_at = stmt_get_int(stmt, 10),
             .site_bound = stmt_get_int(stmt, 11) != 0,
+            .eas_id = tx_text(tx, stmt, 12),
         };
     stmt_reset(stmt);
     return found;
@@ -205,6 +210,17 @@ enum err sessions_end_app(struct tx *tx, const char *client_id)
     struct stmt *stmt =
         db_prepare(tx->db, "UPDATE connected_app SET epoch = epoch + 1 WHERE client_id = ?1");
     stmt_text(stmt, 1, client_id);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+enum err sessions_end_site(struct tx *tx, const char *site_id, bool but_server_admins)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "DELETE FROM session WHERE site_id = ?1 AND (?2 = 0 OR NOT EXISTS (SELECT 1 FROM "
+                "site_user u JOIN account a ON a.id = u.account_id WHERE u.id = "
+                "session.site_user_id AND a.server_admin = 1))");
+    stmt_text(stmt, 1, site_id);
+    stmt_int(stmt, 2, but_server_admins);
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
 

@@ -19,8 +19,9 @@ struct session {
     const char *id; /* LUID: its number in the repository, and some of the token's digest */
     const char *site_id, *user_id;
     const char *via;                   /* "jwt", "password" or "pat" */
-    const char *client_id, *secret_id; /* of a JWT; else NULL */
-    int64_t app_epoch;                 /* of the app when the JWT was checked */
+    const char *client_id, *secret_id; /* of a JWT of a connected app; else NULL */
+    const char *eas_id;                /* of a JWT of an external authorization server; else NULL */
+    int64_t app_epoch;                 /* of app or server when the JWT was checked */
     const char *pat_id;                /* of a personal access token; else NULL */
     const char *impersonator_id;       /* user who acts as user_id; else NULL */
     const char *scopes;                /* of a JWT, separated by spaces; else NULL: not bound */
@@ -42,6 +43,9 @@ enum err session_end(struct tx *tx, const char *id, bool *found_r);
  * secret, and all but the newest of a personal access token, have ended by
  * themselves: a session is good as long as what it came from is. */
 enum err sessions_end_app(struct tx *tx, const char *client_id);
+/* Ends those of a site, which is to be suspended (server administrators stay) or
+ * deleted (all end). */
+enum err sessions_end_site(struct tx *tx, const char *site_id, bool but_server_admins);
 
 /* A jti is used once for an issuer: true where this is the first use before
  * `expires_at`. One atomic step, also between nodes. *failed_r: the repository

@@ -9,7 +9,7 @@ import pathlib
 
 from lxml import etree
 
-from schema_exceptions import CHILDREN_AS_ATTRIBUTES, NOT_VALIDATED
+from schema_exceptions import CHILDREN_AS_ATTRIBUTES, NOT_VALIDATED, WITHOUT_PAGINATION
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SPEC = pathlib.Path(os.environ.get("EASEL_SPEC", ROOT.parent / "shared" / "spec"))
@@ -103,6 +103,8 @@ class Schema:
         if first is not None and etree.QName(first).localname in NOT_VALIDATED:
             return None
         copied = copy.deepcopy(root)
+        if len(copied) == 2 and etree.QName(copied[1]).localname in WITHOUT_PAGINATION:
+            copied.remove(copied[0])
         for element in list(copied.iter(f"{{{NS}}}*")):
             keep = CHILDREN_AS_ATTRIBUTES.get(etree.QName(element).localname)
             if keep is None:

@@ -331,7 +331,8 @@ static void migrating_again_changes_nothing(void **state)
     place_migrate(*state);
     assert_true(db_ready(db));
     assert_int_equal(counters(db), 1);
-    assert_int_equal(one_int(db, "SELECT COUNT(*) FROM schema_version"), db_schema_version());
+    assert_int_equal(one_int(db, "SELECT COUNT(*) FROM schema_version"), MIGRATION_COUNT);
+    assert_int_equal(one_int(db, "SELECT MAX(version) FROM schema_version"), db_schema_version());
     db_close(&db);
 }
 
@@ -356,7 +357,8 @@ static void many_nodes_migrate_at_once(void **state)
         assert_int_equal(status, 0);
     }
     struct db *db = place_open(place, DB_WRITE);
-    assert_int_equal(one_int(db, "SELECT COUNT(*) FROM schema_version"), db_schema_version());
+    assert_int_equal(one_int(db, "SELECT COUNT(*) FROM schema_version"), MIGRATION_COUNT);
+    assert_int_equal(one_int(db, "SELECT MAX(version) FROM schema_version"), db_schema_version());
     db_close(&db);
 }
 

@@ -346,8 +346,7 @@ static void routes(void **state)
         {"GET", "/sites/x/workbooks", "3.24", NULL, false},
         {"PATCH", "/sites/x/workbooks", "3.24", NULL, false},
         {"DELETE", "/auth/serverAdminAccessTokens", "3.24", NULL, false},
-        {"DELETE", "/sites/x/users/y", "3.24", NULL, false},
-        {"DELETE", "/sites/x?key=name", "3.24", NULL, false},
+        {"DELETE", "/sites/x/users/y/identityPool/z", "3.24", NULL, false},
     };
     for (size_t i = 0; i < LENGTH(cases); i++) {
         bool known;

@@ -1658,7 +1658,7 @@ static bool find_user(struct tx *tx, const char *site_id, const char *name,
     *why_r = strcasecmp(name, "ines") == 0 ? "differs in case" : "no user";
     if (strcmp(site_id, SITE) != 0 || strcmp(name, "ines") != 0)
         return false;
-    *user_r = (struct trust_user){INES, "ines", "Viewer"};
+    *user_r = (struct trust_user){INES, "ines", "Viewer", false, false};
     return true;
 }
 
@@ -1678,7 +1678,7 @@ static void follow(struct trail *trail, enum trust_check check, const char *foun
 static bool find_site(struct tx *tx, const char *content_url, struct trust_site *site_r)
 {
     (void)tx;
-    *site_r = (struct trust_site){SITE, "a"};
+    *site_r = (struct trust_site){SITE, "a", false};
     return strcmp(content_url, "a") == 0;
 }
 

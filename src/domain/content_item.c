@@ -1,0 +1,214 @@
+/* content_item.c: see content_item.h. */
+#include "domain/content_item.h"
+
+#include <string.h>
+
+#include "base/fold.h"
+#include "base/ident.h"
+#include "domain/access.h"
+#include "domain/actor.h"
+#include "domain/content_priv.h"
+#include "domain/permission.h"
+#include "domain/visible.h"
+#include "store/tx.h"
+
+static const struct content_refusals REFUSALS[TYPE_COUNT] = {
+#define CONTENT_KIND(type, unknown, unread, unwritten, owner, target, taken, renamed) \
+    [TYPE_##type] = {unknown, unread, unwritten, owner, target, taken, renamed},
+#include "tbl/content_kinds.def"
+#undef CONTENT_KIND
+};
+
+const struct content_refusals *content_refusals(enum content_type type)
+{
+    return &REFUSALS[type];
+}
+
+#define CONTENT_COLUMNS                                                                       \
+    "c.id, c.name, c.description, c.content_url, c.file_type, c.project_id, p.name, "         \
+    "c.owner_id, o.name, c.data_type, c.certification_note, c.default_view_id, c.show_tabs, " \
+    "c.has_extracts, c.encrypts_extracts, c.uses_remote_query_agent, c.is_certified, "        \
+    "c.size_bytes, c.revision, c.sheet_count, c.created_at, c.updated_at, c.published_at, "   \
+    "c.content_type"
+enum { CONTENT_COLUMN_COUNT = 24 };
+#define CONTENT_JOINS \
+    " FROM content c JOIN project p ON p.id = c.project_id JOIN site_user o ON o.id = c.owner_id "
+
+static enum content_type type_of_name(const char *name)
+{
+    return strcmp(name, "workbook") == 0     ? TYPE_WORKBOOK
+           : strcmp(name, "datasource") == 0 ? TYPE_DATASOURCE
+                                             : TYPE_FLOW;
+}
+
+static void item_read(struct tx *tx, struct stmt *stmt, void *row)
+{
+    *(struct content_item *)row = (struct content_item){
+        .id = tx_text(tx, stmt, 0),
+        .name = tx_text(tx, stmt, 1),
+        .description = tx_text(tx, stmt, 2),
+        .content_url = tx_text(tx, stmt, 3),
+        .file_type = tx_text(tx, stmt, 4),
+        .project_id = tx_text(tx, stmt, 5),
+        .project_name = tx_text(tx, stmt, 6),
+        .owner_id = tx_text(tx, stmt, 7),
+        .owner_name = tx_text(tx, stmt, 8),
+        .data_type = tx_text(tx, stmt, 9),
+        .certification_note = tx_text(tx, stmt, 10),
+        .default_view_id = tx_text(tx, stmt, 11),
+        .show_tabs = stmt_get_int(stmt, 12) != 0,
+        .has_extracts = stmt_get_int(stmt, 13) != 0,
+        .encrypts_extracts = stmt_get_int(stmt, 14) != 0,
+        .uses_remote_query_agent = stmt_get_int(stmt, 15) != 0,
+        .is_certified = stmt_get_int(stmt, 16) != 0,
+        .size_bytes = stmt_get_int(stmt, 17),
+        .revision = stmt_get_int(stmt, 18),
+        .sheet_count = stmt_get_int(stmt, 19),
+        .created_at = stmt_get_int(stmt, 20),
+        .updated_at = stmt_get_int(stmt, 21),
+        .published_at = stmt_get_int(stmt, 22),
+        .type = type_of_name(stmt_get_text(stmt, 23)),
+    };
+}
+
+static enum err unknown_item(struct tx *tx, enum content_type type, const char *id)
+{
+    return tx_refuse(tx, REFUSALS[type].unknown, "The %s '%.64s' could not be found.",
+                     content_type_name(type), id);
+}
+
+bool content_item_find(struct tx *tx, const char *site_id, enum content_type type, const char *id,
+                       struct content_item *item_r)
+{
+    char key[LUID_ROOM];
+    if (!id || !luid_valid(id))
+        return false;
+    luid_normalize(id, key);
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT " CONTENT_COLUMNS CONTENT_JOINS
+                           "WHERE c.id = ?1 AND c.site_id = ?2 AND c.content_type = ?3");
+    stmt_text(stmt, 1, key);
+    stmt_text(stmt, 2, site_id);
+    stmt_text(stmt, 3, content_type_name(type));
+    bool found = stmt_step(stmt) == DB_ROW;
+    if (found)
+        item_read(tx, stmt, item_r);
+    stmt_reset(stmt);
+    return found;
+}
+
+enum err content_item_access(struct tx *tx, const struct actor *actor,
+                             const struct content_item *item, cap_set *capabilities_r)
+{
+    struct content_ref ref = {.type = item->type,
+                              .id = item->id,
+                              .owner_id = item->owner_id,
+                              .project_id = item->project_id};
+    return access_content(tx, actor, &ref, capabilities_r, NULL);
+}
+
+enum err content_item_get(struct tx *tx, const struct actor *actor, enum content_type type,
+                          const char *id, cap_set needed, struct content_item *item_r,
+                          cap_set *capabilities_r)
+{
+    cap_set held;
+    if (!content_item_find(tx, actor->site_id, type, id, item_r))
+        return unknown_item(tx, type, id);
+    enum err err = content_item_access(tx, actor, item_r, &held);
+    if (err)
+        return err;
+    if (capabilities_r)
+        *capabilities_r = held;
+    if (!(held & CAP_BIT(CAP_READ)))
+        return tx_refuse(tx, REFUSALS[type].unread, "The user may not read the %s.",
+                         content_type_name(type));
+    if (needed & ~held)
+        return tx_refuse(tx, REFUSALS[type].unwritten, "The user lacks a capability on the %s.",
+                         content_type_name(type));
+    return E_OK;
+}
+
+/* ---- lists */
+
+#define TEXT_FIELD(name, column)                 \
+    {                                            \
+        name, column, LIST_TEXT, OPS_EQ | OPS_IN \
+    }
+#define TIME_FIELD(name, column)                      \
+    {                                                 \
+        name, column, LIST_TIME, OPS_EQ | OPS_COMPARE \
+    }
+#define NUMBER_FIELD(name, column)                      \
+    {                                                   \
+        name, column, LIST_NUMBER, OPS_EQ | OPS_COMPARE \
+    }
+#define FLAG_FIELD(name, column)        \
+    {                                   \
+        name, column, LIST_BOOL, OPS_EQ \
+    }
+/* What clients see as size: megabytes, rounded up. */
+#define MEGABYTES "((c.size_bytes + 1048575) / 1048576)"
+#define COMMON_FIELDS                                                                     \
+    {"name", "c.name", LIST_TEXT, OPS_EQ | OPS_IN | OPS_CIEQ},                            \
+        TIME_FIELD("createdAt", "c.created_at"), TIME_FIELD("updatedAt", "c.updated_at"), \
+        TEXT_FIELD("ownerName", "o.name"), TEXT_FIELD("ownerEmail", "o.email"),           \
+        TEXT_FIELD("ownerDomain", "'local'"), TEXT_FIELD("projectName", "p.name")
+
+const struct list_field workbook_fields[] = {
+    COMMON_FIELDS,
+    TEXT_FIELD("contentUrl", "c.content_url"),
+    FLAG_FIELD("displayTabs", "c.show_tabs"),
+    FLAG_FIELD("hasExtracts", "c.has_extracts"),
+    NUMBER_FIELD("sheetCount", "c.sheet_count"),
+    NUMBER_FIELD("size", MEGABYTES),
+};
+const size_t workbook_field_count = sizeof workbook_fields / sizeof *workbook_fields;
+
+const struct list_field datasource_fields[] = {
+    COMMON_FIELDS,
+    TEXT_FIELD("contentUrl", "c.content_url"),
+    TEXT_FIELD("type", "c.data_type"),
+    TEXT_FIELD("description", "c.description"),
+    FLAG_FIELD("isCertified", "c.is_certified"),
+    FLAG_FIELD("hasExtracts", "c.has_extracts"),
+    NUMBER_FIELD("size", MEGABYTES),
+};
+const size_t datasource_field_count = sizeof datasource_fields / sizeof *datasource_fields;
+
+const struct list_field flow_fields[] = {COMMON_FIELDS, TEXT_FIELD("projectId", "c.project_id")};
+const size_t flow_field_count = sizeof flow_fields / sizeof *flow_fields;
+
+/* The type is of the query, not of the request: it stands in the text. */
+#define LIST_OF(type)                                                                          \
+    {                                                                                          \
+        CONTENT_COLUMNS, CONTENT_JOINS "WHERE c.content_type = '" type "' AND c.site_id = ?1", \
+            "SELECT COALESCE((SELECT items FROM content_count WHERE site_id = ?1 AND "         \
+            "content_type = '" type "'), 0)",                                                  \
+            " AND c.serial >= (SELECT d.serial FROM content d WHERE d.site_id = ?1 AND "       \
+            "d.content_type = '" type                                                          \
+            "' ORDER BY d.serial LIMIT 1 OFFSET ?3) ORDER BY c.serial LIMIT ?2",               \
+            "c.serial"                                                                         \
+    }
+
+static const struct list_query WORKBOOK_LIST = LIST_OF("workbook");
+static const struct list_query DATASOURCE_LIST = LIST_OF("datasource");
+static const struct list_query FLOW_LIST = LIST_OF("flow");
+
+enum err content_item_list(struct tx *tx, const struct actor *actor, enum content_type type,
+                           const struct list_request *list, struct content_item **items_r,
+                           size_t *count_r, int64_t *total_r)
+{
+    void *rows;
+    struct visible_rows how = {
+        .type = type,
+        .query = type == TYPE_WORKBOOK     ? &WORKBOOK_LIST
+                 : type == TYPE_DATASOURCE ? &DATASOURCE_LIST
+                                           : &FLOW_LIST,
+        .row_size = sizeof(struct content_item),
+        .columns = CONTENT_COLUMN_COUNT,
+        .read = item_read,
+    };
+    enum err err = visible_list(tx, actor, &how, list, &rows, count_r, total_r);
+    *items_r = rows;
+    return err;
+}

@@ -1,0 +1,30 @@
+/* content_priv: what the files of published content share. */
+#ifndef EASEL_DOMAIN_CONTENT_PRIV_H
+#define EASEL_DOMAIN_CONTENT_PRIV_H
+
+#include <stdbool.h>
+
+#include "domain/content_item.h"
+
+/* A row of tbl/content_kinds.def. */
+struct content_refusals {
+    enum err unknown, unread, unwritten, owner, target, taken, renamed;
+};
+const struct content_refusals *content_refusals(enum content_type type);
+
+/* Whatever the actor may do with it; false where the site has no such item. */
+bool content_item_find(struct tx *tx, const char *site_id, enum content_type type, const char *id,
+                       struct content_item *item_r);
+enum err content_item_access(struct tx *tx, const struct actor *actor,
+                             const struct content_item *item, cap_set *capabilities_r);
+
+/* Counts items and bytes of a type ("workbook" ... "view") on the site. */
+enum err content_counted(struct tx *tx, const char *site_id, const char *type_name, int64_t items,
+                         int64_t bytes);
+
+/* Makes the workbook's views those of the spec; LUIDs stay with names (view.c). */
+struct publish_spec;
+enum err publish_views(struct tx *tx, const char *site_id, const char *workbook_id,
+                       const struct publish_spec *spec);
+
+#endif

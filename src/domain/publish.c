@@ -1,0 +1,333 @@
+/* publish.c: see publish.h. */
+#include "domain/publish.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/fold.h"
+#include "base/ident.h"
+#include "domain/access.h"
+#include "domain/actor.h"
+#include "domain/content_priv.h"
+#include "domain/permission.h"
+#include "domain/project.h"
+#include "domain/site.h"
+#include "store/tx.h"
+
+/* ---- names in URLs */
+
+static bool stays(unsigned char c)
+{
+    return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+           (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+}
+
+const char *content_url_of_name(struct tx *tx, const char *name)
+{
+    struct buf url;
+    buf_init(&url, tx->arena, 0);
+    buf_adds(&url, "");
+    for (; *name; name++)
+        if (stays((unsigned char)*name))
+            buf_addc(&url, *name);
+    return *url.bytes ? url.bytes : "_";
+}
+
+static bool url_taken(struct tx *tx, const char *site_id, enum content_type type, const char *url)
+{
+    struct stmt *stmt = db_prepare(tx->db, "SELECT 1 FROM content WHERE site_id = ?1 AND "
+                                           "content_type = ?2 AND content_url_key = ?3");
+    stmt_text(stmt, 1, site_id);
+    stmt_text(stmt, 2, content_type_name(type));
+    stmt_text(stmt, 3, fold(tx->arena, url));
+    bool taken = stmt_step(stmt) == DB_ROW;
+    stmt_reset(stmt);
+    return taken;
+}
+
+/* Name, Name_1, Name_2 ... */
+static const char *free_url(struct tx *tx, const char *site_id, const struct publish_spec *spec)
+{
+    const char *base = content_url_of_name(tx, spec->name), *url = base;
+    for (int i = 1; url_taken(tx, site_id, spec->type, url); i++)
+        url = arena_printf(tx->arena, "%s_%d", base, i);
+    return url;
+}
+
+/* ---- whether it may be */
+
+/* What the site's quota still holds; INT64_MAX where it has none. */
+static enum err room_left(struct tx *tx, const char *site_id, int64_t *left_r)
+{
+    struct site site;
+    size_t count;
+    const struct site_attribute *attributes = site_attributes(&count);
+    const char *quota = NULL;
+    enum err err = site_get(tx, site_id, &site);
+    for (size_t i = 0; i < count && !err; i++)
+        if (strcmp(attributes[i].name, "storageQuota") == 0)
+            quota = site_setting(tx, &site, &attributes[i]);
+    *left_r = INT64_MAX;
+    if (err || !quota)
+        return err;
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT COALESCE(SUM(bytes), 0) FROM content_count WHERE site_id = ?1");
+    stmt_text(stmt, 1, site_id);
+    if (stmt_step(stmt) != DB_ROW)
+        return tx_broken(tx);
+    *left_r = strtoll(quota, NULL, 10) * (1 << 20) - stmt_get_int(stmt, 0);
+    stmt_reset(stmt);
+    return E_OK;
+}
+
+/* The item of that name in the project, if there is one. */
+static bool find_named(struct tx *tx, const struct publish_spec *spec, const char *site_id,
+                       struct content_item *item_r)
+{
+    struct stmt *stmt = db_prepare(tx->db, "SELECT id FROM content WHERE project_id = ?1 AND "
+                                           "content_type = ?2 AND name_key = ?3");
+    stmt_text(stmt, 1, spec->project_id);
+    stmt_text(stmt, 2, content_type_name(spec->type));
+    stmt_text(stmt, 3, fold(tx->arena, spec->name));
+    const char *id = stmt_step(stmt) == DB_ROW ? tx_text(tx, stmt, 0) : NULL;
+    stmt_reset(stmt);
+    return id && content_item_find(tx, site_id, spec->type, id, item_r);
+}
+
+static enum err check_names(struct tx *tx, const struct publish_spec *spec)
+{
+    if (!spec->name || !*spec->name)
+        return tx_refuse(tx, spec->type == TYPE_FLOW ? E400089 : E400000, "The %s needs a name.",
+                         content_type_name(spec->type));
+    if (utf8_count(spec->name) > CONTENT_NAME_MOST)
+        return tx_refuse(tx, E400000, "A name can't be longer than %d characters.",
+                         CONTENT_NAME_MOST);
+    if (spec->description && utf8_count(spec->description) > CONTENT_DESCRIPTION_MOST)
+        return tx_refuse(tx, E400000, "A description can't be longer than %d characters.",
+                         CONTENT_DESCRIPTION_MOST);
+    return E_OK;
+}
+
+static enum err check_project(struct tx *tx, const struct actor *actor,
+                              const struct publish_spec *spec, struct project *project_r)
+{
+    struct project_access access;
+    enum err err = project_get(tx, actor->site_id, spec->project_id, project_r);
+    if (!err)
+        err = access_project(tx, actor, project_r->id, &access);
+    if (err)
+        return err;
+    if (!role_may_publish(actor->role))
+        return tx_refuse(tx, E403007, "The site role %s may not publish.", role_name(actor->role));
+    if (!(access.capabilities & CAP_BIT(CAP_WRITE)))
+        return tx_refuse(tx, E403007, "The user may not publish to the project.");
+    return E_OK;
+}
+
+/* An item of that name is overwritten by who may write it; its owner stays. */
+static enum err check_old(struct tx *tx, const struct actor *actor, const struct publish_spec *spec,
+                          const struct content_item *old)
+{
+    cap_set held;
+    if (!spec->overwrite)
+        return tx_refuse(tx, content_refusals(spec->type)->taken,
+                         "A %s named '%.150s' exists in the project, and overwrite is not true.",
+                         content_type_name(spec->type), old->name);
+    enum err err = content_item_access(tx, actor, old, &held);
+    if (!err && !(held & CAP_BIT(CAP_WRITE)))
+        err = tx_refuse(tx, E403007, "The user may not overwrite the %s.",
+                        content_type_name(spec->type));
+    return err;
+}
+
+/* *exists_r: `old_r` is to be overwritten. */
+static enum err check(struct tx *tx, const struct actor *actor, struct publish_spec *spec,
+                      bool *exists_r, struct content_item *old_r)
+{
+    struct project project;
+    int64_t left;
+    enum err err = check_names(tx, spec);
+    if (!err)
+        err = check_project(tx, actor, spec, &project);
+    if (err)
+        return err;
+    spec->project_id = project.id;
+    *exists_r = find_named(tx, spec, actor->site_id, old_r);
+    if (*exists_r)
+        err = check_old(tx, actor, spec, old_r);
+    if (!err)
+        err = room_left(tx, actor->site_id, &left);
+    if (!err && spec->size_bytes > left)
+        err = tx_refuse(tx, E403008, "The file is larger than the storage left to the site.");
+    return err;
+}
+
+enum err publish_check(struct tx *tx, const struct actor *actor, const struct publish_spec *spec)
+{
+    struct publish_spec copy = *spec;
+    struct content_item old;
+    bool exists;
+    return check(tx, actor, &copy, &exists, &old);
+}
+
+/* ---- writing */
+
+enum err content_counted(struct tx *tx, const char *site_id, const char *type_name, int64_t items,
+                         int64_t bytes)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "INSERT INTO content_count (site_id, content_type, items, bytes) VALUES (?1, ?2, "
+                "?3, ?4) ON CONFLICT (site_id, content_type) DO UPDATE SET "
+                "items = content_count.items + ?3, bytes = content_count.bytes + ?4");
+    stmt_text(stmt, 1, site_id);
+    stmt_text(stmt, 2, type_name);
+    stmt_int(stmt, 3, items);
+    stmt_int(stmt, 4, bytes);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+static void bind_spec(struct stmt *stmt, const struct publish_spec *spec)
+{
+    stmt_text(stmt, 1, spec->file_type);
+    stmt_text(stmt, 2, spec->data_type);
+    stmt_int(stmt, 3, spec->size_bytes);
+    stmt_int(stmt, 4, spec->show_tabs);
+    stmt_int(stmt, 5, spec->has_extracts);
+    stmt_int(stmt, 6, spec->encrypts_extracts);
+    stmt_int(stmt, 7, spec->uses_remote_query_agent);
+    stmt_int(stmt, 8, (int64_t)spec->view_count);
+    stmt_text(stmt, 9, spec->thumbnails_user_id);
+    stmt_text(stmt, 10, spec->thumbnails_group_id);
+}
+
+static enum err insert(struct tx *tx, const struct actor *actor, const struct publish_spec *spec,
+                       const char *id)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db,
+        "INSERT INTO content (file_type, data_type, size_bytes, show_tabs, has_extracts, "
+        "encrypts_extracts, uses_remote_query_agent, sheet_count, thumbnails_user_id, "
+        "thumbnails_group_id, id, site_id, content_type, project_id, owner_id, name, name_key, "
+        "description, content_url, content_url_key, revision, created_at, updated_at, "
+        "published_at, serial) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, "
+        "?14, ?15, ?16, ?17, ?18, ?19, ?20, 1, ?21, ?21, ?21, ?22)");
+    const char *url = free_url(tx, actor->site_id, spec);
+    bind_spec(stmt, spec);
+    stmt_text(stmt, 11, id);
+    stmt_text(stmt, 12, actor->site_id);
+    stmt_text(stmt, 13, content_type_name(spec->type));
+    stmt_text(stmt, 14, spec->project_id);
+    stmt_text(stmt, 15, actor->user_id);
+    stmt_text(stmt, 16, spec->name);
+    stmt_text(stmt, 17, fold(tx->arena, spec->name));
+    stmt_text(stmt, 18, spec->description ? spec->description : "");
+    stmt_text(stmt, 19, url);
+    stmt_text(stmt, 20, fold(tx->arena, url));
+    stmt_int(stmt, 21, tx->now);
+    stmt_int(stmt, 22, tx_serial(tx, "content"));
+    if (stmt_step(stmt) != DB_DONE)
+        return tx_broken(tx);
+    enum err err = content_counted(tx, actor->site_id, content_type_name(spec->type), 1, 0);
+    return err ? err : permission_begin_item(tx, actor->site_id, spec->project_id, spec->type, id);
+}
+
+static enum err overwrite(struct tx *tx, const struct publish_spec *spec,
+                          const struct content_item *old)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "UPDATE content SET file_type = ?1, data_type = ?2, size_bytes = ?3, show_tabs = "
+                "?4, has_extracts = ?5, encrypts_extracts = ?6, uses_remote_query_agent = ?7, "
+                "sheet_count = ?8, thumbnails_user_id = ?9, thumbnails_group_id = ?10, "
+                "description = COALESCE(?12, description), revision = revision + 1, "
+                "updated_at = ?13, published_at = ?13 WHERE id = ?11");
+    bind_spec(stmt, spec);
+    stmt_text(stmt, 11, old->id);
+    stmt_text(stmt, 12, spec->description);
+    stmt_int(stmt, 13, tx->now);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+static enum err add_revision(struct tx *tx, const struct actor *actor,
+                             const struct publish_spec *spec, const char *id, int64_t number)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "INSERT INTO revision (content_id, number, blob_id, size_bytes, file_type, "
+                "publisher_id, published_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
+    stmt_text(stmt, 1, id);
+    stmt_int(stmt, 2, number);
+    stmt_text(stmt, 3, spec->blob_id);
+    stmt_int(stmt, 4, spec->size_bytes);
+    stmt_text(stmt, 5, spec->file_type);
+    stmt_text(stmt, 6, actor->user_id);
+    stmt_int(stmt, 7, tx->now);
+    if (stmt_step(stmt) != DB_DONE)
+        return tx_broken(tx);
+    return content_counted(tx, actor->site_id, content_type_name(spec->type), 0, spec->size_bytes);
+}
+
+static enum err write_connections(struct tx *tx, const struct publish_spec *spec, const char *id)
+{
+    struct stmt *stmt = db_prepare(tx->db, "DELETE FROM connection WHERE content_id = ?1");
+    stmt_text(stmt, 1, id);
+    if (stmt_step(stmt) != DB_DONE)
+        return tx_broken(tx);
+    for (size_t i = 0; i < spec->connection_count; i++) {
+        const struct publish_connection *c = &spec->connections[i];
+        char luid[LUID_ROOM];
+        luid_random(luid);
+        stmt = db_prepare(
+            tx->db, "INSERT INTO connection (id, content_id, position, connection_type, "
+                    "server_address, server_port, user_name, database_name, filename, "
+                    "authentication_type, embeds_password, sealed_password, datasource_name, "
+                    "datasource_content_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
+                    "?11, ?12, ?13, ?14)");
+        stmt_text(stmt, 1, luid);
+        stmt_text(stmt, 2, id);
+        stmt_int(stmt, 3, (int64_t)i);
+        stmt_text(stmt, 4, c->type);
+        stmt_text(stmt, 5, c->server ? c->server : "");
+        stmt_text(stmt, 6, c->port ? c->port : "");
+        stmt_text(stmt, 7, c->user_name ? c->user_name : "");
+        stmt_text(stmt, 8, c->database ? c->database : "");
+        stmt_text(stmt, 9, c->filename);
+        stmt_text(stmt, 10, c->authentication);
+        stmt_int(stmt, 11, c->embeds_password);
+        stmt_text(stmt, 12, c->sealed_password);
+        stmt_text(stmt, 13, c->datasource_name);
+        stmt_text(stmt, 14, c->datasource_content_url);
+        if (stmt_step(stmt) != DB_DONE)
+            return tx_broken(tx);
+    }
+    return E_OK;
+}
+
+enum err publish(struct tx *tx, const struct actor *actor, const struct publish_spec *given,
+                 struct content_item *item_r, bool *created_r)
+{
+    struct publish_spec spec = *given;
+    struct content_item old;
+    char id[LUID_ROOM];
+    bool exists;
+    if (!db_lock(tx->db, actor->site_id))
+        return tx_broken(tx);
+    enum err err = check(tx, actor, &spec, &exists, &old);
+    if (err)
+        return err;
+    luid_random(id);
+    if (exists)
+        memcpy(id, old.id, sizeof id);
+    err = exists ? overwrite(tx, &spec, &old) : insert(tx, actor, &spec, id);
+    if (!err)
+        err = add_revision(tx, actor, &spec, id, exists ? old.revision + 1 : 1);
+    if (!err)
+        err = write_connections(tx, &spec, id);
+    if (!err && spec.type == TYPE_WORKBOOK)
+        err = publish_views(tx, actor->site_id, id, &spec);
+    if (!err)
+        err = access_changed(tx, actor->site_id);
+    *created_r = !exists;
+    if (err)
+        return err;
+    return content_item_find(tx, actor->site_id, spec.type, id, item_r) ? E_OK : tx_broken(tx);
+}

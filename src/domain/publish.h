@@ -1,0 +1,60 @@
+/* publish: what a published file becomes. The bytes are in the blob store before; the
+ * caller has read them and says what is in them. One transaction: the item, its
+ * revision, views, connections, rules and counts, or nothing. */
+#ifndef EASEL_DOMAIN_PUBLISH_H
+#define EASEL_DOMAIN_PUBLISH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "domain/capability.h"
+
+struct actor;
+struct content_item;
+struct tx;
+
+struct publish_view {
+    const char *name, *url_name; /* url_name: as clients see it, without the workbook's */
+    const char *sheet_type;      /* worksheet, dashboard or story */
+    bool hidden;
+};
+
+struct publish_connection {
+    const char *type, *server, *port, *user_name, *database, *filename, *authentication;
+    bool embeds_password;
+    const char *sealed_password;                          /* NULL: none */
+    const char *datasource_name, *datasource_content_url; /* a published one; NULL: none */
+};
+
+struct publish_spec {
+    enum content_type type;
+    const char *project_id;
+    const char *name, *description; /* description NULL: none */
+    bool overwrite;
+    const char *blob_id, *file_type, *data_type; /* data_type: of a data source */
+    int64_t size_bytes;
+    bool show_tabs, has_extracts, encrypts_extracts, uses_remote_query_agent;
+    const char *thumbnails_user_id, *thumbnails_group_id;
+    const struct publish_view *views;
+    size_t view_count;
+    size_t default_view; /* index */
+    const struct publish_connection *connections;
+    size_t connection_count;
+};
+
+/* Whether the actor may publish there under that name; before a large file is read.
+ * E404005, E403007 (no right, or the name is taken: the kind's `taken`), E403008. */
+enum err publish_check(struct tx *tx, const struct actor *actor, const struct publish_spec *spec);
+/* Creates the item, or gives the one of that name a new revision: its LUID, content
+ * URL, tags and rules stay, and so do the LUIDs of views whose names stay. *created_r
+ * tells which. */
+enum err publish(struct tx *tx, const struct actor *actor, const struct publish_spec *spec,
+                 struct content_item *item_r, bool *created_r);
+
+/* A name as part of a URL: letters and digits of any script, and underscores and
+ * hyphens, are kept; all else goes. Never empty. */
+const char *content_url_of_name(struct tx *tx, const char *name);
+
+#endif

@@ -1,0 +1,284 @@
+/* view.c: see view.h. */
+#include "domain/view.h"
+
+#include <string.h>
+
+#include "base/fold.h"
+#include "base/ident.h"
+#include "domain/access.h"
+#include "domain/actor.h"
+#include "domain/content_priv.h"
+#include "domain/permission.h"
+#include "domain/publish.h"
+#include "domain/visible.h"
+#include "store/tx.h"
+
+#define VIEW_COLUMNS                                                                          \
+    "v.id, v.name, v.content_url, v.view_url_name, v.sheet_type, v.workbook_id, c.name, "     \
+    "c.owner_id, o.name, c.project_id, p.name, v.hidden, c.show_tabs, v.hits, v.created_at, " \
+    "v.updated_at"
+enum { VIEW_COLUMN_COUNT = 16 };
+#define VIEW_JOINS                                                           \
+    " FROM view v JOIN content c ON c.id = v.workbook_id JOIN project p ON " \
+    "p.id = c.project_id JOIN site_user o ON o.id = c.owner_id "
+
+static void view_read(struct tx *tx, struct stmt *stmt, void *row)
+{
+    *(struct view *)row = (struct view){
+        .id = tx_text(tx, stmt, 0),
+        .name = tx_text(tx, stmt, 1),
+        .content_url = tx_text(tx, stmt, 2),
+        .view_url_name = tx_text(tx, stmt, 3),
+        .sheet_type = tx_text(tx, stmt, 4),
+        .workbook_id = tx_text(tx, stmt, 5),
+        .workbook_name = tx_text(tx, stmt, 6),
+        .owner_id = tx_text(tx, stmt, 7),
+        .owner_name = tx_text(tx, stmt, 8),
+        .project_id = tx_text(tx, stmt, 9),
+        .project_name = tx_text(tx, stmt, 10),
+        .hidden = stmt_get_int(stmt, 11) != 0,
+        .show_tabs = stmt_get_int(stmt, 12) != 0,
+        .hits = stmt_get_int(stmt, 13),
+        .created_at = stmt_get_int(stmt, 14),
+        .updated_at = stmt_get_int(stmt, 15),
+    };
+}
+
+static enum err access_view(struct tx *tx, const struct actor *actor, const struct view *view,
+                            cap_set *capabilities_r)
+{
+    struct content_ref ref = {.type = TYPE_VIEW,
+                              .id = view->id,
+                              .owner_id = view->owner_id,
+                              .project_id = view->project_id,
+                              .workbook_id = view->workbook_id,
+                              .show_tabs = view->show_tabs};
+    return access_content(tx, actor, &ref, capabilities_r, NULL);
+}
+
+enum err view_get(struct tx *tx, const struct actor *actor, const char *id, cap_set needed,
+                  struct view *view_r, cap_set *capabilities_r)
+{
+    char key[LUID_ROOM];
+    bool found = false;
+    cap_set held;
+    if (luid_valid(id)) {
+        luid_normalize(id, key);
+        struct stmt *stmt = db_prepare(tx->db, "SELECT " VIEW_COLUMNS VIEW_JOINS
+                                               "WHERE v.id = ?1 AND v.site_id = ?2");
+        stmt_text(stmt, 1, key);
+        stmt_text(stmt, 2, actor->site_id);
+        found = stmt_step(stmt) == DB_ROW;
+        if (found)
+            view_read(tx, stmt, view_r);
+        stmt_reset(stmt);
+    }
+    if (!found)
+        return tx_refuse(tx, E404011, "The view '%.64s' could not be found.", id);
+    enum err err = access_view(tx, actor, view_r, &held);
+    if (!err && (needed | CAP_BIT(CAP_READ)) & ~held)
+        err = tx_refuse(tx, E403004, "The user lacks a capability on the view.");
+    if (capabilities_r)
+        *capabilities_r = held;
+    return err;
+}
+
+/* ---- lists */
+
+const struct list_field view_fields[] = {
+    {"name", "v.name", LIST_TEXT, OPS_EQ | OPS_IN | OPS_CIEQ},
+    {"caption", "v.name", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"title", "v.name", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"contentUrl", "v.content_url", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"viewUrlName", "v.view_url_name", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"viewUrlname", "v.view_url_name", LIST_TEXT, OPS_EQ | OPS_IN}, /* as some clients write it */
+    {"sheetType", "v.sheet_type", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"sheetNumber", "v.position", LIST_NUMBER, OPS_EQ | OPS_COMPARE},
+    {"hitsTotal", "v.hits", LIST_NUMBER, OPS_EQ | OPS_COMPARE},
+    {"createdAt", "v.created_at", LIST_TIME, OPS_EQ | OPS_COMPARE},
+    {"updatedAt", "v.updated_at", LIST_TIME, OPS_EQ | OPS_COMPARE},
+    {"ownerName", "o.name", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"ownerEmail", "o.email", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"ownerDomain", "'local'", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"projectName", "p.name", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"workbookName", "c.name", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"workbookDescription", "c.description", LIST_TEXT, OPS_EQ | OPS_IN},
+};
+const size_t view_field_count = sizeof view_fields / sizeof *view_fields;
+
+static const struct list_query VIEW_LIST = {
+    VIEW_COLUMNS, VIEW_JOINS "WHERE v.hidden = 0 AND v.site_id = ?1",
+    "SELECT COALESCE((SELECT items FROM content_count WHERE site_id = ?1 AND content_type = "
+    "'view'), 0)",
+    " AND v.serial >= (SELECT w.serial FROM view w WHERE w.site_id = ?1 AND w.hidden = 0 "
+    "ORDER BY w.serial LIMIT 1 OFFSET ?3) ORDER BY v.serial LIMIT ?2",
+    "v.serial"};
+
+static const struct visible_rows VIEW_ROWS = {TYPE_VIEW, &VIEW_LIST, sizeof(struct view),
+                                              VIEW_COLUMN_COUNT, view_read};
+
+enum err view_list(struct tx *tx, const struct actor *actor, const struct list_request *list,
+                   struct view **views_r, size_t *count_r, int64_t *total_r)
+{
+    void *rows;
+    enum err err = visible_list(tx, actor, &VIEW_ROWS, list, &rows, count_r, total_r);
+    *views_r = rows;
+    return err;
+}
+
+static int64_t sheets_of(struct tx *tx, const char *workbook_id)
+{
+    struct stmt *stmt = db_prepare(tx->db, "SELECT COUNT(*) FROM view WHERE workbook_id = ?1");
+    stmt_text(stmt, 1, workbook_id);
+    int64_t count = stmt_step(stmt) == DB_ROW ? stmt_get_int(stmt, 0) : 0;
+    stmt_reset(stmt);
+    return count;
+}
+
+/* Without tabs each view has rules of its own. */
+static enum err keep_readable(struct tx *tx, const struct actor *actor, struct view *views,
+                              size_t *count)
+{
+    size_t kept = 0;
+    enum err err = E_OK;
+    for (size_t i = 0; i < *count && !err; i++) {
+        cap_set held;
+        err = access_view(tx, actor, &views[i], &held);
+        if (!err && held & CAP_BIT(CAP_READ))
+            views[kept++] = views[i];
+    }
+    *count = kept;
+    return err;
+}
+
+enum err view_list_of_workbook(struct tx *tx, const struct actor *actor, const char *workbook_id,
+                               struct view **views_r, size_t *count_r)
+{
+    struct content_item workbook;
+    enum db_result got;
+    enum err err =
+        content_item_get(tx, actor, TYPE_WORKBOOK, workbook_id, CAP_BIT(CAP_READ), &workbook, NULL);
+    if (err)
+        return err;
+    *views_r = arena_alloc(tx->arena, (size_t)(sheets_of(tx, workbook.id) + 1) * sizeof **views_r);
+    *count_r = 0;
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT " VIEW_COLUMNS VIEW_JOINS
+                           "WHERE v.workbook_id = ?1 AND v.hidden = 0 ORDER BY v.position");
+    stmt_text(stmt, 1, workbook.id);
+    while ((got = stmt_step(stmt)) == DB_ROW)
+        view_read(tx, stmt, &(*views_r)[(*count_r)++]);
+    return got == DB_DONE ? keep_readable(tx, actor, *views_r, count_r) : tx_broken(tx);
+}
+
+/* ---- publishing */
+
+/* The id of the workbook's view of that name; NULL: none. */
+static const char *view_named(struct tx *tx, const char *workbook_id, const char *name)
+{
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT id FROM view WHERE workbook_id = ?1 AND name = ?2");
+    stmt_text(stmt, 1, workbook_id);
+    stmt_text(stmt, 2, name);
+    const char *id = stmt_step(stmt) == DB_ROW ? tx_text(tx, stmt, 0) : NULL;
+    stmt_reset(stmt);
+    return id;
+}
+
+static enum err write_view(struct tx *tx, const char *site_id, const struct content_item *workbook,
+                           const struct publish_view *view, size_t position, const char **id_r)
+{
+    char id[LUID_ROOM];
+    const char *old = view_named(tx, workbook->id, view->name);
+    struct stmt *stmt = db_prepare(
+        tx->db,
+        old ? "UPDATE view SET content_url = ?2, view_url_name = ?3, sheet_type = ?4, position = "
+              "?5, hidden = ?6, updated_at = ?7, name = ?8, name_key = ?9 WHERE id = ?1"
+            : "INSERT INTO view (id, content_url, view_url_name, sheet_type, position, hidden, "
+              "created_at, updated_at, name, name_key, site_id, workbook_id, serial) VALUES (?1, "
+              "?2, ?3, ?4, ?5, ?6, ?7, ?7, ?8, ?9, ?10, ?11, ?12)");
+    luid_random(id);
+    *id_r = old ? old : arena_strdup(tx->arena, id);
+    stmt_text(stmt, 1, *id_r);
+    stmt_text(stmt, 2,
+              arena_printf(tx->arena, "%s/sheets/%s", workbook->content_url, view->url_name));
+    stmt_text(stmt, 3, view->url_name);
+    stmt_text(stmt, 4, view->sheet_type);
+    stmt_int(stmt, 5, (int64_t)position);
+    stmt_int(stmt, 6, view->hidden);
+    stmt_int(stmt, 7, tx->now);
+    stmt_text(stmt, 8, view->name);
+    stmt_text(stmt, 9, fold(tx->arena, view->name));
+    if (!old) {
+        stmt_text(stmt, 10, site_id);
+        stmt_text(stmt, 11, workbook->id);
+        stmt_int(stmt, 12, tx_serial(tx, "view"));
+    }
+    if (stmt_step(stmt) != DB_DONE)
+        return tx_broken(tx);
+    /* Rules of its own, for when the workbook shows no tabs: those of the workbook. */
+    return old ? E_OK : permission_begin_view(tx, site_id, workbook->id, *id_r);
+}
+
+/* Views whose sheets are gone; marked by a position that no new one has. */
+static enum err drop_views(struct tx *tx, const char *workbook_id)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "DELETE FROM permission_rule WHERE item_id IN (SELECT id FROM view WHERE "
+                "workbook_id = ?1 AND position < 0)");
+    stmt_text(stmt, 1, workbook_id);
+    if (stmt_step(stmt) != DB_DONE)
+        return tx_broken(tx);
+    stmt = db_prepare(tx->db, "DELETE FROM view WHERE workbook_id = ?1 AND position < 0");
+    stmt_text(stmt, 1, workbook_id);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+static int64_t shown_views(struct tx *tx, const char *workbook_id)
+{
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT COUNT(*) FROM view WHERE workbook_id = ?1 AND hidden = 0");
+    stmt_text(stmt, 1, workbook_id);
+    int64_t count = stmt_step(stmt) == DB_ROW ? stmt_get_int(stmt, 0) : 0;
+    stmt_reset(stmt);
+    return count;
+}
+
+static enum err mark_all(struct tx *tx, const char *workbook_id)
+{
+    /* Their URLs give way too: a sheet may have taken the name that another had. */
+    struct stmt *stmt = db_prepare(tx->db, "UPDATE view SET position = -1, content_url = id "
+                                           "WHERE workbook_id = ?1");
+    stmt_text(stmt, 1, workbook_id);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+static enum err set_default_view(struct tx *tx, const char *workbook_id, const char *view_id)
+{
+    struct stmt *stmt = db_prepare(tx->db, "UPDATE content SET default_view_id = ?2 WHERE id = ?1");
+    stmt_text(stmt, 1, workbook_id);
+    stmt_text(stmt, 2, view_id);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+enum err publish_views(struct tx *tx, const char *site_id, const char *workbook_id,
+                       const struct publish_spec *spec)
+{
+    struct content_item workbook;
+    const char *id, *default_id = NULL;
+    int64_t before = shown_views(tx, workbook_id);
+    if (!content_item_find(tx, site_id, TYPE_WORKBOOK, workbook_id, &workbook))
+        return tx_broken(tx);
+    enum err err = mark_all(tx, workbook_id);
+    for (size_t i = 0; i < spec->view_count && !err; i++) {
+        err = write_view(tx, site_id, &workbook, &spec->views[i], i, &id);
+        if (!err && i == spec->default_view)
+            default_id = id;
+    }
+    if (!err)
+        err = drop_views(tx, workbook_id);
+    if (!err)
+        err = set_default_view(tx, workbook_id, default_id);
+    return err ? err
+               : content_counted(tx, site_id, "view", shown_views(tx, workbook_id) - before, 0);
+}

@@ -1,0 +1,102 @@
+/* jobs.c: Query Job, Query Jobs, Cancel Job. */
+#include "domain/job.h"
+
+#include <string.h>
+
+#include "rest/call.h"
+#include "rest/fields.h"
+#include "rest/handlers.h"
+#include "rest/write.h"
+
+static void write_time(struct el *el, const char *name, int64_t at)
+{
+    if (at)
+        doc_attr_time(el, name, at);
+}
+
+static void write_notes(struct el *el, const struct job *job)
+{
+    const char *at = job->notes;
+    struct job_note note;
+    if (!*at)
+        return;
+    struct el *notes = doc_child(el, "statusNotes");
+    while (job_note_next(el->arena, &at, &note)) {
+        struct el *item = doc_item(notes, "statusNote");
+        doc_attr(item, "type", note.type);
+        doc_attr(item, "value", note.value);
+        doc_attr(item, "text", note.text);
+    }
+}
+
+void write_job(struct el *el, const struct job *job)
+{
+    doc_attr(el, "id", job->id);
+    doc_attr(el, "mode", "Asynchronous");
+    doc_attr(el, "type", job->type);
+    doc_attr_count(el, "progress", job->progress);
+    write_time(el, "createdAt", job->created_at);
+    write_time(el, "startedAt", job->started_at);
+    write_time(el, "completedAt", job->completed_at);
+    write_time(el, "updatedAt", job->updated_at);
+    /* Clients take the job to have ended once there is a finishCode. */
+    if (job->finish_code >= 0)
+        doc_attr_count(el, "finishCode", job->finish_code);
+    write_notes(el, job);
+}
+
+static enum err job_get_call(struct call *call)
+{
+    struct job job;
+    enum err err = job_get(&call->tx, call->actor, call_param(call, "job-id"), &job);
+    if (!err)
+        write_job(doc_child(call->out, "job"), &job);
+    return err;
+}
+
+/* Not kept with the caller: a job's progress counts as no change of the repository. */
+const struct handler rest_job_get = {job_get_call, STARTS_READING, false};
+
+static const struct field_names JOB_FIELDS = {
+    "backgroundJob", "id;status;createdAt;startedAt;endedAt;priority;jobType", "title;subtitle"};
+
+static enum err job_list_call(struct call *call)
+{
+    struct list_request list;
+    struct fields fields;
+    struct job *jobs;
+    size_t count;
+    int64_t total;
+    enum err err = call_list(call, job_fields, job_field_count, &list);
+    if (!err)
+        err = fields_parse(call, &JOB_FIELDS, &fields);
+    if (!err)
+        err = job_list(&call->tx, call->actor, &list, &jobs, &count, &total);
+    if (err)
+        return err;
+    call_pagination(call, &list, total);
+    struct el *wrapper = doc_child(call->out, "backgroundJobs");
+    for (size_t i = 0; i < count; i++) {
+        struct el *el = doc_item(wrapper, "backgroundJob");
+        doc_attr(el, "id", jobs[i].id);
+        doc_attr(el, "status", jobs[i].status);
+        write_time(el, "createdAt", jobs[i].created_at);
+        write_time(el, "startedAt", jobs[i].started_at);
+        write_time(el, "endedAt", jobs[i].completed_at);
+        doc_attr_count(el, "priority", jobs[i].priority);
+        doc_attr(el, "jobType", jobs[i].kind);
+        doc_attr(el, "title", jobs[i].title);
+        doc_attr(el, "subtitle", *jobs[i].subtitle ? jobs[i].subtitle : NULL);
+        fields_apply(&fields, el);
+    }
+    return E_OK;
+}
+
+const struct handler rest_job_list = {job_list_call, STARTS_READING, false};
+
+static enum err job_cancel_call(struct call *call)
+{
+    return job_cancel(&call->tx, call->actor, call_param(call, "job-id"));
+}
+
+const struct handler rest_job_cancel = {job_cancel_call, STARTS_WRITING, false};

@@ -1,0 +1,530 @@
+/* issuers.c: see issuers.h. Fetching one issuer's documents stands in discover.c. */
+#include "trust/issuers.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "fetch/fetch.h"
+#include "trust/claims.h"
+#include "trust/discover.h"
+#include "trust/jws.h"
+
+enum { STACK_BYTES = 512 << 10, WAITS_MOST = 2, REFRESH_PART = 5, COLD_TRIES = 3 };
+
+/* Keys as they came; immutable. */
+struct keyset {
+    int references; /* atomic */
+    struct arena *arena;
+    struct discovered found;
+    int64_t fetched_at; /* of the clock on the wall, for verdicts */
+    int64_t refresh_at, fresh_until, good_until;
+};
+
+/* An issuer, with the way its keys are found. */
+struct entry {
+    char *issuer, *jwks_uri;
+    struct keyset *set; /* the last good one, or NULL */
+    struct arena *failure_arena;
+    struct verdict failure; /* of the last fetch, where it failed */
+    unsigned failures;      /* in a row */
+    int64_t fetch_after;    /* no fetch before, but for an unknown kid */
+    int64_t unknown_after;  /* none for an unknown kid before */
+    int64_t used_at;
+    bool flying; /* a fetch is queued or under way */
+    struct issuer_wait *waiting;
+    struct entry *next; /* in the queue */
+};
+
+struct issuers {
+    struct issuers_config config;
+    struct fetch_guard guard;
+    bool stopping;        /* atomic: read by fetches too; written under the lock */
+    pthread_mutex_t lock; /* guards all below, and the entries */
+    pthread_cond_t wake;
+    struct map *entries; /* "issuer\njwks_uri" -> struct entry */
+    struct entry *head, **tail;
+    pthread_t *threads;
+    unsigned started, idle;
+};
+
+static int64_t clock_of(const struct issuers *issuers)
+{
+    return issuers->config.clock ? issuers->config.clock(issuers->config.context)
+                                 : clock_monotonic();
+}
+
+/* One fetch of an issuer's documents; all of them together have twice the time of
+ * one, so that a slow provider does not hold a thread document after document. */
+struct flight {
+    const struct issuers *issuers;
+    int64_t until; /* of the monotonic clock */
+};
+
+static struct flight flight_of(const struct issuers *issuers)
+{
+    return (struct flight){issuers, clock_monotonic() + 2 * issuers->config.timeout_ms};
+}
+
+static bool get(void *context, struct arena *arena, const char *url, struct fetch_answer *answer_r)
+{
+    const struct flight *flight = context;
+    const struct issuers_config *config = &flight->issuers->config;
+    if (config->get)
+        return config->get(config->context, arena, url, answer_r);
+    struct fetch_guard guard = flight->issuers->guard;
+    int64_t left = flight->until - clock_monotonic();
+    if (left < guard.timeout_ms)
+        guard.timeout_ms = left > 1 ? left : 1;
+    return fetch_get(&guard, arena, url, answer_r);
+}
+
+struct issuers *issuers_new(const struct issuers_config *config, char *why, size_t why_size)
+{
+    struct issuers *issuers = calloc(1, sizeof *issuers);
+    pthread_t *threads = calloc(config->threads + 1, sizeof *threads);
+    if (!issuers || !threads)
+        abort();
+    issuers->config = *config;
+    issuers->threads = threads;
+    issuers->guard = (struct fetch_guard){.plain_http = config->plain_http,
+                                          .ca_file = config->ca_file,
+                                          .timeout_ms = config->timeout_ms,
+                                          .max_bytes = config->max_bytes,
+                                          .stop = &issuers->stopping};
+    issuers->entries = map_new();
+    issuers->tail = &issuers->head;
+    pthread_mutex_init(&issuers->lock, NULL);
+    pthread_cond_init(&issuers->wake, NULL);
+    if (!networks_parse(config->networks ? config->networks : "", &issuers->guard.networks, why,
+                        why_size))
+        issuers_free(&issuers);
+    return issuers;
+}
+
+/* ---- sets and entries */
+
+static void keyset_release(struct keyset *set)
+{
+    if (set && __atomic_sub_fetch(&set->references, 1, __ATOMIC_ACQ_REL) == 0) {
+        struct arena *arena = set->arena;
+        arena_free(&arena);
+    }
+}
+
+static void entry_free(void *value)
+{
+    struct entry *entry = value;
+    keyset_release(entry->set);
+    arena_free(&entry->failure_arena);
+    free(entry->issuer);
+    free(entry->jwks_uri);
+    free(entry);
+}
+
+static char *copy(const char *text)
+{
+    char *out = text ? strdup(text) : NULL;
+    if (text && !out)
+        abort();
+    return out;
+}
+
+struct oldest {
+    const char *key;
+    const struct entry *entry;
+};
+
+static bool look_for_oldest(void *context, const char *key, void *value)
+{
+    struct oldest *oldest = context;
+    const struct entry *entry = value;
+    if (!entry->flying && (!oldest->entry || entry->used_at < oldest->entry->used_at))
+        *oldest = (struct oldest){key, entry};
+    return false;
+}
+
+/* Makes room by dropping the entry that was not used for longest. */
+static void make_room(struct issuers *issuers)
+{
+    struct oldest oldest = {NULL, NULL};
+    if (map_count(issuers->entries) < ISSUERS_MOST)
+        return;
+    map_sift(issuers->entries, look_for_oldest, &oldest);
+    struct entry *entry = oldest.key ? map_take(issuers->entries, oldest.key) : NULL;
+    if (entry)
+        entry_free(entry);
+}
+
+static char *key_of(const struct keys_request *request)
+{
+    size_t size = strlen(request->issuer) + 2;
+    size += request->jwks_uri ? strlen(request->jwks_uri) : 0;
+    char *key = malloc(size);
+    if (!key)
+        abort();
+    snprintf(key, size, "%s\n%s", request->issuer, request->jwks_uri ? request->jwks_uri : "");
+    return key;
+}
+
+static struct entry *entry_of(struct issuers *issuers, const struct keys_request *request)
+{
+    char *key = key_of(request);
+    struct entry *entry = map_get(issuers->entries, key);
+    if (!entry) {
+        make_room(issuers);
+        entry = calloc(1, sizeof *entry);
+        if (!entry)
+            abort();
+        entry->issuer = copy(request->issuer);
+        entry->jwks_uri = copy(request->jwks_uri);
+        map_put(issuers->entries, key, entry);
+    }
+    free(key);
+    entry->used_at = clock_of(issuers);
+    return entry;
+}
+
+/* ---- a flight: one fetch of an issuer's documents */
+
+static int64_t life_ms(int64_t max_age_s)
+{
+    int64_t life = max_age_s < 0 ? ISSUERS_LIFE_USUAL_S : max_age_s;
+    life = life < ISSUERS_LIFE_LEAST_S ? ISSUERS_LIFE_LEAST_S : life;
+    return (life > ISSUERS_LIFE_MOST_S ? ISSUERS_LIFE_MOST_S : life) * 1000;
+}
+
+static struct keyset *keyset_new(const struct issuers *issuers, struct arena *arena,
+                                 const struct discovered *found)
+{
+    struct keyset *set = arena_zalloc(arena, sizeof *set);
+    int64_t now = clock_of(issuers), life = life_ms(found->max_age_s);
+    int64_t keep = issuers->config.keep_ms;
+    *set = (struct keyset){.references = 1,
+                           .arena = arena,
+                           .found = *found,
+                           .fetched_at = clock_now(),
+                           .refresh_at = now + life - life / REFRESH_PART,
+                           .fresh_until = now + life,
+                           .good_until = now + (keep > life ? keep : life)};
+    return set;
+}
+
+static void log_flight(const struct issuers *issuers, const struct entry *entry,
+                       const struct keyset *set)
+{
+    const struct verdict *v = &entry->failure;
+    if (set)
+        log_write(issuers->config.log, LOG_INFO, "keys of an issuer fetched",
+                  LOG_S("issuer", entry->issuer), LOG_S("metadata", set->found.metadata_url),
+                  LOG_S("jwks", set->found.jwks_url),
+                  LOG_I("keys", (int64_t)set->found.jwks.count));
+    else
+        log_write(issuers->config.log, LOG_WARN, "keys of an issuer not fetched",
+                  LOG_S("issuer", entry->issuer), LOG_S("code", v->row->name),
+                  LOG_S("why", v->found));
+}
+
+/* Takes in what came; the lock is held. */
+static void install(struct issuers *issuers, struct entry *entry, struct keyset *set,
+                    struct arena *arena, const struct verdict *failure)
+{
+    int64_t retry = ISSUERS_RETRY_MS;
+    entry->failures = set ? 0 : entry->failures + 1;
+    if (!set && !entry->set && entry->failures <= COLD_TRIES)
+        retry = ISSUERS_RETRY_COLD_MS;
+    arena_free(&entry->failure_arena);
+    entry->failure = (struct verdict){.failed = TRUST_OK};
+    if (set) {
+        keyset_release(entry->set);
+        entry->set = set;
+    } else {
+        entry->failure = *failure;
+        entry->failure_arena = arena;
+    }
+    entry->fetch_after = clock_of(issuers) + retry;
+    entry->flying = false;
+}
+
+static void fly(struct issuers *issuers, struct entry *entry)
+{
+    struct arena *arena = arena_new(0);
+    struct discovered found;
+    struct verdict failure = {.failed = TRUST_OK};
+    struct flight flight = flight_of(issuers);
+    const struct discovery discovery = {.get = get, .context = &flight};
+    bool ok = discover(&discovery, arena, entry->issuer, entry->jwks_uri, &found, &failure);
+    struct keyset *set = ok ? keyset_new(issuers, arena, &found) : NULL;
+    pthread_mutex_lock(&issuers->lock);
+    install(issuers, entry, set, arena, &failure);
+    struct issuer_wait *waiting = entry->waiting;
+    entry->waiting = NULL;
+    log_flight(issuers, entry, set);
+    pthread_mutex_unlock(&issuers->lock);
+    for (struct issuer_wait *wait = waiting, *next; wait; wait = next) {
+        next = wait->next;
+        wait->done(wait); /* may release it */
+    }
+}
+
+static struct entry *take_flight(struct issuers *issuers)
+{
+    struct entry *entry = issuers->head;
+    if (entry) {
+        issuers->head = entry->next;
+        if (!issuers->head)
+            issuers->tail = &issuers->head;
+        entry->next = NULL;
+    }
+    return entry;
+}
+
+static void *work(void *context)
+{
+    struct issuers *issuers = context;
+    pthread_mutex_lock(&issuers->lock);
+    for (;;) {
+        struct entry *entry = take_flight(issuers);
+        if (entry) {
+            pthread_mutex_unlock(&issuers->lock);
+            fly(issuers, entry);
+            pthread_mutex_lock(&issuers->lock);
+            continue;
+        }
+        if (issuers->stopping)
+            break;
+        issuers->idle++;
+        pthread_cond_wait(&issuers->wake, &issuers->lock);
+        issuers->idle--;
+    }
+    pthread_mutex_unlock(&issuers->lock);
+    return NULL;
+}
+
+static void start_thread(struct issuers *issuers)
+{
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    if (pthread_create(&issuers->threads[issuers->started], &attr, work, issuers) == 0)
+        issuers->started++;
+    pthread_attr_destroy(&attr);
+}
+
+/* False: it cannot be fetched now, since the server stops or no thread can be made. */
+static bool start_flight(struct issuers *issuers, struct entry *entry)
+{
+    if (issuers->stopping)
+        return false;
+    if (issuers->config.threads && !issuers->idle && issuers->started < issuers->config.threads)
+        start_thread(issuers);
+    if (issuers->config.threads && !issuers->started)
+        return false;
+    entry->flying = true;
+    if (issuers->config.threads) {
+        *issuers->tail = entry;
+        issuers->tail = &entry->next;
+        pthread_cond_signal(&issuers->wake);
+    }
+    return true;
+}
+
+void issuers_stop(struct issuers *issuers)
+{
+    pthread_mutex_lock(&issuers->lock);
+    __atomic_store_n(&issuers->stopping, true, __ATOMIC_RELAXED);
+    pthread_cond_broadcast(&issuers->wake);
+    pthread_mutex_unlock(&issuers->lock);
+    for (unsigned i = 0; i < issuers->started; i++)
+        pthread_join(issuers->threads[i], NULL);
+    issuers->started = 0;
+}
+
+void issuers_free(struct issuers **issuers)
+{
+    struct issuers *i = *issuers;
+    if (!i)
+        return;
+    issuers_stop(i);
+    map_free(&i->entries, entry_free);
+    pthread_cond_destroy(&i->wake);
+    pthread_mutex_destroy(&i->lock);
+    free(i->threads);
+    free(i);
+    *issuers = NULL;
+}
+
+/* ---- finding */
+
+/* Waits for the fetch under way, or starts one where `may`. */
+static bool wait_for_flight(struct issuers *issuers, struct entry *entry,
+                            const struct keys_request *request, bool may)
+{
+    if (request->waited >= WAITS_MOST)
+        return false;
+    return entry->flying || (may && start_flight(issuers, entry));
+}
+
+static const char *source_of(struct arena *arena, const struct keyset *set)
+{
+    char iso[CLOCK_ISO_ROOM];
+    clock_iso(set->fetched_at, iso);
+    const char *by = set->found.metadata_url;
+    return arena_printf(arena, "%.300s%s%.300s, fetched %s", set->found.jwks_url,
+                        by ? ", found by " : "", by ? by : "", iso);
+}
+
+static enum keys_answer take_key(struct arena *arena, struct keyset *set, const struct jwk *jwk,
+                                 struct keys_found *found_r)
+{
+    __atomic_add_fetch(&set->references, 1, __ATOMIC_RELAXED);
+    found_r->of = set;
+    found_r->jwk = jwk;
+    found_r->told =
+        arena_printf(arena, "key %s (%s) of %s", claims_show(arena, jwk->kid, strlen(jwk->kid)),
+                     jwk_describe(arena, jwk), source_of(arena, set));
+    return KEYS_FOUND;
+}
+
+static enum keys_answer refuse_key(struct arena *arena, const struct keyset *set,
+                                   const struct keys_request *request, const struct jwk *jwk,
+                                   const char *why, struct keys_found *found_r)
+{
+    found_r->verdict = (struct verdict){
+        .failed = TRUST_KID,
+        .expected =
+            arena_printf(arena, "the kid of a key of the issuer that fits %s", request->alg->name),
+        .found = arena_printf(arena, "%s: %s in %s",
+                              claims_show(arena, request->kid, strlen(request->kid)), why,
+                              source_of(arena, set)),
+        .row = jwk && jwk->weak ? trust_finer_row(FINER_WEAK_KEY)
+                                : trust_check_row_of(TRUST_KID, JWT_EAS)};
+    return KEYS_REFUSED;
+}
+
+static enum keys_answer refuse_issuer(struct arena *arena, const struct entry *entry,
+                                      struct keys_found *found_r)
+{
+    const struct verdict *failure = &entry->failure;
+    if (failure->failed)
+        found_r->verdict = (struct verdict){.failed = TRUST_KID,
+                                            .expected = arena_strdup(arena, failure->expected),
+                                            .found = arena_strdup(arena, failure->found),
+                                            .row = failure->row};
+    else
+        found_r->verdict = (struct verdict){.failed = TRUST_KID,
+                                            .expected = "the keys of the issuer",
+                                            .found = "they were not fetched",
+                                            .row = trust_check_row_of(TRUST_KID, JWT_EAS)};
+    return KEYS_REFUSED;
+}
+
+static enum keys_answer find_in_set(struct issuers *issuers, struct entry *entry,
+                                    struct arena *arena, const struct keys_request *request,
+                                    int64_t now, struct keys_found *found_r)
+{
+    const struct jwk *jwk;
+    const char *why;
+    enum jwks_choice choice =
+        jwks_choose(arena, &entry->set->found.jwks, request->kid, request->alg, &jwk, &why);
+    if (choice == JWKS_CHOSEN)
+        return take_key(arena, entry->set, jwk, found_r);
+    if (choice == JWKS_UNKNOWN) {
+        bool may = now >= entry->unknown_after, flew = entry->flying;
+        if (wait_for_flight(issuers, entry, request, may)) {
+            if (!flew)
+                entry->unknown_after = now + ISSUERS_UNKNOWN_KID_MS;
+            return KEYS_WAIT;
+        }
+    }
+    return refuse_key(arena, entry->set, request, jwk, why, found_r);
+}
+
+/* While fetching fails and there are good keys, nobody waits for it. */
+static enum keys_answer find(struct issuers *issuers, struct arena *arena,
+                             const struct keys_request *request, struct keys_found *found_r)
+{
+    struct entry *entry = entry_of(issuers, request);
+    int64_t now = entry->used_at;
+    bool may = now >= entry->fetch_after;
+    bool fresh = entry->set && now < entry->set->fresh_until;
+    bool good = entry->set && now < entry->set->good_until;
+    bool goes_on = fresh || (good && entry->failures > 0);
+    if (!goes_on && wait_for_flight(issuers, entry, request, may))
+        return KEYS_WAIT;
+    if (!good)
+        return refuse_issuer(arena, entry, found_r);
+    enum keys_answer answer = find_in_set(issuers, entry, arena, request, now, found_r);
+    if (answer == KEYS_FOUND && now >= entry->set->refresh_at && may && !entry->flying)
+        start_flight(issuers, entry); /* nobody waits for it */
+    return answer;
+}
+
+enum keys_answer issuers_find(struct issuers *issuers, struct arena *arena,
+                              const struct keys_request *request, struct keys_found *found_r)
+{
+    *found_r = (struct keys_found){.jwk = NULL};
+    pthread_mutex_lock(&issuers->lock);
+    enum keys_answer answer = find(issuers, arena, request, found_r);
+    pthread_mutex_unlock(&issuers->lock);
+    return answer;
+}
+
+void issuers_release(struct keys_found *found)
+{
+    keyset_release((struct keyset *)found->of);
+    found->of = NULL;
+    found->jwk = NULL;
+}
+
+void issuers_await(struct issuers *issuers, const struct keys_request *request,
+                   struct issuer_wait *wait)
+{
+    pthread_mutex_lock(&issuers->lock);
+    char *key = key_of(request);
+    struct entry *entry = map_get(issuers->entries, key);
+    free(key);
+    bool waits = entry && entry->flying;
+    if (waits) {
+        wait->next = entry->waiting;
+        entry->waiting = wait;
+    }
+    pthread_mutex_unlock(&issuers->lock);
+    if (!waits)
+        wait->done(wait);
+}
+
+void issuers_fetch(struct issuers *issuers, const struct keys_request *request)
+{
+    pthread_mutex_lock(&issuers->lock);
+    struct entry *entry = entry_of(issuers, request);
+    bool mine = entry->flying && !issuers->config.threads;
+    pthread_mutex_unlock(&issuers->lock);
+    if (mine)
+        fly(issuers, entry);
+}
+
+/* ---- one look */
+
+bool issuers_look(struct issuers *issuers, const char *issuer, const char *jwks_uri,
+                  const struct issuer_report *report)
+{
+    struct arena *arena = arena_new(0);
+    struct discovered found;
+    struct verdict failure;
+    struct flight flight = flight_of(issuers);
+    const struct discovery discovery = {.get = get,
+                                        .context = &flight,
+                                        .document = report->document,
+                                        .report_context = report->context};
+    bool ok = discover(&discovery, arena, issuer, jwks_uri, &found, &failure);
+    if (ok)
+        report->keys(report->context, &found.jwks, found.jwks_url, life_ms(found.max_age_s) / 1000);
+    arena_free(&arena);
+    return ok;
+}

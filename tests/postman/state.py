@@ -1,0 +1,161 @@
+"""What stands on the server before a request of the collection is sent.
+
+Each request gets a site of its own with a session of the server administrator, so
+that no request depends on another. A variable gets its value when a request first
+names it: `group-id` makes a group, `jwt` an app with a secret and a token of it.
+"""
+
+import pathlib
+import re
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
+
+import servers  # noqa: E402
+from easel_client import unique  # noqa: E402
+
+VARIABLE = re.compile(r"\{\{([^{}]+)\}\}")
+EVERY_SCOPE = ["tableau:users:*", "tableau:groups:*", "tableau:projects:*", "tableau:content:read"]
+
+
+class State:
+    def __init__(self, server, home):
+        self.server = server
+        self.content_url = unique("postman")
+        self.site_name = self.content_url.title()
+        home.ok("POST", "/sites", {"site": {"name": self.site_name,
+                                            "contentUrl": self.content_url}}, 201)
+        self.admin = server.admin(self.content_url)
+        self.known = {
+            "server": f"{server.host}:{server.port}",
+            "protocol": server.scheme,
+            "api-version": "3.18",
+            "content-url": self.content_url,
+            "site-id": self.admin.session.site_id,
+            "site-name": self.site_name,
+            "api-key": self.admin.session.token,
+            "admin-username": server.admin_name,
+            "admin-password": server.admin_password,
+            "user-password": unique("Password"),
+            "new-site-name": unique("Made"),
+            "new-content-url": unique("made"),
+            "group-name": unique("group"),
+            "project-name": unique("project"),
+            "connected-app-name": unique("app"),
+            "connected-app-enabled": "true",
+            "unrestricted-embedding": "false",
+            "domain-safelist": "https://www.example.com",
+            "capability-name": "Read",
+            "capability-mode": "Allow",
+        }
+
+    def get(self, name):
+        """The value of a variable; what it names is made where it is not there yet."""
+        if name not in self.known:
+            make = getattr(self, "make_" + name.lower().replace("-", "_"), None)
+            if make is None:
+                return None
+            make()
+        return self.known[name]
+
+    def fill(self, text):
+        """The text with the variables in it replaced by their values."""
+        return VARIABLE.sub(lambda match: self.get(match.group(1)) or match.group(0), text)
+
+    def prepare(self, verb, path, document=None):
+        """A call that comes before the request, on its site."""
+        def filled(value):
+            if isinstance(value, dict):
+                return {name: filled(member) for name, member in value.items()}
+            if isinstance(value, list):
+                return [filled(member) for member in value]
+            return self.fill(value) if isinstance(value, str) else value
+        return self.admin.ok(verb, self.admin.site + self.fill(path), filled(document))
+
+    # ---- one function for each variable that names something on the server
+    def make_user_id(self):
+        self.known["user-id"], self.known["username"] = self.admin.add_user(role="Creator")
+
+    def make_username(self):
+        self.make_user_id()
+
+    def make_user_username(self):
+        self.known["user-username"] = self.get("username")
+        self.prepare("PUT", "/users/{{user-id}}", {"user": {"password": "{{user-password}}"}})
+
+    def make_group_id(self):
+        group = self.admin.ok("POST", f"{self.admin.site}/groups",
+                              {"group": {"name": self.known["group-name"]}}, 201).doc["group"]
+        self.known["group-id"] = group["id"]
+
+    def make_project_id(self):
+        self.known["project-id"] = self.admin.add_project(self.known["project-name"])["id"]
+
+    def make_parent_project_id(self):
+        self.known["parent-project-id"] = self.admin.add_project()["id"]
+
+    def make_connected_app_id(self):
+        self.app = self.admin.make_app()
+        self.known["connected-app-id"] = self.app.client_id
+
+    def make_connected_app_secret_id(self):
+        self.get("connected-app-id")
+        self.app.keys.append(self.admin.make_secret(self.app))
+        self.known["connected-app-secret-id"] = self.app.keys[0].id
+        self.known["connected-app-secret-value"] = self.app.keys[0].value
+
+    def make_jwt(self):
+        self.get("connected-app-secret-id")
+        self.known["jwt"] = self.app.jwt(self.get("username"), EVERY_SCOPE)
+
+    def make_session_id(self):
+        """The session of another sign-in, named by its token."""
+        self.known["session-id"] = self.server.admin(self.content_url).session.token
+
+    def make_job_id(self):
+        """The job of an import of users, which is done."""
+        path = f"{self.admin.site}/jobs/{self.import_users()}"
+        limit = time.monotonic() + 60
+        while "completedAt" not in self.admin.ok("GET", path).doc["job"]:
+            assert time.monotonic() < limit, path
+            time.sleep(0.05)
+        self.known["job-id"] = path.split("/")[-1]
+
+    def make_admin_pat_name(self):
+        self._token("admin-PAT", self.server.admin_name)
+
+    make_admin_pat_secret = make_admin_pat_name
+
+    def make_user_pat_name(self):
+        self._token("user-PAT", self.get("username"))
+
+    make_user_pat_secret = make_user_pat_name
+
+    def _token(self, prefix, user):
+        name = unique("pat")
+        done = servers.run("token", *self.server.store_options(), "--user", user, "--site",
+                           self.content_url, "--name", name, check=0)
+        self.known[prefix + "-name"] = name
+        self.known[prefix + "-secret"] = re.findall(r"[A-Za-z0-9_+/=:-]{20,}", done.stdout)[-1]
+
+    def import_users(self):
+        """Adds a user by a CSV file; the id of the job."""
+        body = (b'--b\r\nContent-Disposition: name="request_payload"\r\nContent-Type: text/xml\r\n\r\n'
+                b'<tsRequest><user authSetting="ServerDefault"/></tsRequest>\r\n'
+                b'--b\r\nContent-Disposition: name="tableau_user_import"; filename="users.csv"\r\n'
+                b'Content-Type: text/csv\r\n\r\n' + csv_line(unique("import")).encode() + b'\r\n--b--\r\n')
+        return self.admin.ok("POST", f"{self.admin.site}/users/import", raw=body,
+                             content_type="multipart/mixed; boundary=b").doc["job"]["id"]
+
+
+class Nowhere(State):
+    """For requests that reach no method: nothing is made, an id names nothing."""
+
+    def get(self, name):
+        return self.known.setdefault(name, "00000000-0000-4000-8000-000000000000")
+
+
+def csv_line(user):
+    """A line of an import: name, password, full name, license, admin level, publishing, e-mail."""
+    return f"{user},,A User,Viewer,None,0,{user}@example.com\n"
