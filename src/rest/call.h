@@ -11,6 +11,7 @@
 
 #include "domain/actor.h"
 #include "domain/list.h"
+#include "http/http.h"
 #include "rest/method.h"
 #include "rest/path.h"
 #include "rest/rest.h"
@@ -25,6 +26,15 @@
 /* Who is signed in: a session, its user and its scopes; immutable, shared. */
 struct caller;
 
+/* An answer that lies in a file: a part of it, and where that begins. */
+struct call_file {
+    struct http_part part;
+    const char *type, *etag;
+    int fd;
+    uint64_t offset;
+    bool set;
+};
+
 struct call {
     struct lane_job job; /* first: a job is its call */
     struct rest *rest;
@@ -37,8 +47,13 @@ struct call {
     struct query query;
     int version; /* VERSION() of the URI */
     const char *version_text;
-    bool json;                     /* the answer's form */
-    const struct el *in;           /* root of the request document; NULL where there is none */
+    bool json;           /* the answer's form */
+    const struct el *in; /* root of the request document; NULL where there is none */
+    struct {
+        int fd; /* the file that `bytes` are mapped from; -1: they are in memory */
+        const char *bytes;
+        size_t len;
+    } body;
     const struct part *parts;      /* of a multipart body, whose request_payload is `in` */
     struct el *out;                /* root of the answer */
     int status;                    /* of success; from the row, a handler may change it */
@@ -55,7 +70,8 @@ struct call {
     struct event event;                   /* about this call, for the record */
     bool record_it; /* a sign-in or sign-out: recorded also when it went well */
     bool recorded;
-    const char *answer; /* a body made by the handler itself, instead of out */
+    struct call_file file; /* an answer out of a file, instead of out */
+    const char *answer;    /* a body made by the handler itself, instead of out */
     const char *answer_type;
 };
 

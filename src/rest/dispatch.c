@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -268,6 +269,9 @@ void call_reply(struct call *call)
     log_event(call);
     if (call->err)
         send_error(call);
+    else if (call->file.set)
+        http_reply_part(call->http, &call->file.part, call->file.type, call->file.etag,
+                        call->file.fd, call->file.offset);
     else if (call->answer)
         http_reply(call->http, call->status, call->answer_type, call->answer, strlen(call->answer));
     else if (!call->out->children) /* a method without an answer, by 204 or 200 */
@@ -395,28 +399,68 @@ static enum err read_document(struct call *call, const char *type, const char *b
 
 /* The document beside a file may be empty or absent: what it must hold is asked for
  * by the handler. It may name each row of the file. */
-static enum err read_parts(struct call *call, const char *body, size_t len)
+static enum err read_parts(struct call *call)
 {
     static const struct doc_limits limits = {.depth = 64, .nodes = 2000000};
-    enum err err = multipart_read(call->tx.arena, http_header(call->http, "Content-Type"), body,
-                                  len, &multipart_limits_default, &call->parts, &call->tx.fault);
+    const char *type = http_header(call->http, "Content-Type");
+    size_t len = call->body.len;
+    enum err err =
+        call->body.fd < 0
+            ? multipart_read(call->tx.arena, type, call->body.bytes, len, &multipart_limits_default,
+                             &call->parts, &call->tx.fault)
+            : multipart_read_mapped(call->tx.arena, type, call->body.bytes, len,
+                                    &multipart_limits_default, &call->parts, &call->tx.fault);
     const struct part *payload = err ? NULL : part_find(call->parts, "request_payload");
     if (!payload)
         return err;
     const char *document = part_bytes(payload, &len);
+    if (len > call->config->body_limit)
+        return tx_refuse(&call->tx, E400000, "The part request_payload is too large.");
     return read_document(call, payload->type, document, len, &limits);
+}
+
+struct mapping {
+    void *at;
+    size_t len;
+};
+
+static void unmap(void *thing)
+{
+    const struct mapping *mapping = thing;
+    munmap(mapping->at, mapping->len);
+}
+
+/* A large body lies in a file, which is read as if it were in memory. */
+static enum err map_body(struct call *call)
+{
+    uint64_t len;
+    if (!http_body_file(call->http, &call->body.fd, &len)) {
+        call->body.fd = -1;
+        call->body.bytes = http_body(call->http, &call->body.len);
+        return E_OK;
+    }
+    call->body.len = (size_t)len;
+    void *at = mmap(NULL, call->body.len, PROT_READ, MAP_PRIVATE, call->body.fd, 0);
+    if (at == MAP_FAILED)
+        return tx_refuse(&call->tx, E500000, "The body of the request cannot be read back.");
+    struct mapping *mapping = arena_alloc(call->tx.arena, sizeof *mapping);
+    *mapping = (struct mapping){at, call->body.len};
+    arena_on_free(call->tx.arena, unmap, mapping);
+    call->body.bytes = at;
+    return E_OK;
 }
 
 static enum err read_body(struct call *call)
 {
-    size_t len;
-    const char *body = http_body(call->http, &len);
+    enum err err = map_body(call);
+    if (err)
+        return err;
     if (call->method->has_parts)
-        return read_parts(call, body, len);
+        return read_parts(call);
     if (strcmp(call->method->row->request, "none") == 0)
         return E_OK;
-    return read_document(call, http_header(call->http, "Content-Type"), body, len,
-                         &doc_limits_default);
+    return read_document(call, http_header(call->http, "Content-Type"), call->body.bytes,
+                         call->body.len, &doc_limits_default);
 }
 
 static enum err pass_gate(struct call *call)
@@ -716,9 +760,13 @@ void rest_refuse(void *context, struct http_request *request, int status)
         {414, E414000, "The URI of the request is longer than this server takes."},
         {431, E431000, "The headers of the request are larger than this server takes."},
         {503, E503000, "The server is stopping."},
+        {507, E503000, "The server has no room for the body of the request."},
     };
     struct call *call = call_new(context, request);
     enum err err = E500000;
+    if (http_trouble(request))
+        log_write(call->config->log, LOG_ERROR, "body not taken",
+                  LOG_S("request", http_id(request)), LOG_S("why", http_trouble(request)));
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
         if (refusals[i].status == status)
             err = tx_refuse(&call->tx, refusals[i].err, "%s", refusals[i].detail);

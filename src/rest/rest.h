@@ -13,6 +13,7 @@
 #include "trust/jwt.h"
 
 struct http_request;
+struct blobs;
 struct jobs;
 struct issuers;
 struct keyring;
@@ -35,7 +36,8 @@ struct rest_config {
     struct issuers *issuers;
     struct log *log;
     struct jobs *jobs;
-    bool tls;                        /* it listens by HTTPS */
+    bool tls; /* it listens by HTTPS */
+    struct blobs *blobs;
     size_t body_limit, import_limit; /* bytes of a body; of one that carries a file */
 };
 
