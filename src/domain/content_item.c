@@ -13,8 +13,9 @@
 #include "store/tx.h"
 
 static const struct content_refusals REFUSALS[TYPE_COUNT] = {
-#define CONTENT_KIND(type, unknown, unread, unwritten, owner, target, taken, renamed) \
-    [TYPE_##type] = {unknown, unread, unwritten, owner, target, taken, renamed},
+#define CONTENT_KIND(type, unknown, unread, unwritten, owner, target, taken, renamed, \
+                     undownloaded)                                                    \
+    [TYPE_##type] = {unknown, unread, unwritten, owner, target, taken, renamed, undownloaded},
 #include "tbl/content_kinds.def"
 #undef CONTENT_KIND
 };
@@ -161,6 +162,25 @@ enum err content_item_by_url(struct tx *tx, const struct actor *actor, enum cont
     const char *id = content_id_of_url(tx, actor->site_id, type, content_url);
     return id ? content_item_get(tx, actor, type, id, CAP_BIT(CAP_READ), item_r, NULL)
               : unknown_item(tx, type, content_url);
+}
+
+enum err content_item_file(struct tx *tx, const struct actor *actor, enum content_type type,
+                           const char *id, struct content_item *item_r, const char **blob_id_r)
+{
+    cap_set held;
+    enum err err = content_item_get(tx, actor, type, id, CAP_BIT(CAP_READ), item_r, &held);
+    if (err)
+        return err;
+    if (!(held & CAP_BIT(CAP_EXPORT_XML)))
+        return tx_refuse(tx, REFUSALS[type].undownloaded, "The user may not download the %s.",
+                         content_type_name(type));
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT blob_id FROM revision WHERE content_id = ?1 AND number = ?2");
+    stmt_text(stmt, 1, item_r->id);
+    stmt_int(stmt, 2, item_r->revision);
+    *blob_id_r = stmt_step(stmt) == DB_ROW ? tx_text(tx, stmt, 0) : NULL;
+    stmt_reset(stmt);
+    return *blob_id_r ? E_OK : tx_broken(tx);
 }
 
 /* ---- lists */

@@ -42,6 +42,11 @@ enum err content_item_get(struct tx *tx, const struct actor *actor, enum content
 enum err content_item_by_url(struct tx *tx, const struct actor *actor, enum content_type type,
                              const char *content_url, struct content_item *item_r);
 
+/* For a download: the item and the blob of its current file. Needs Read and ExportXml:
+ * the kind's `undownloaded`. */
+enum err content_item_file(struct tx *tx, const struct actor *actor, enum content_type type,
+                           const char *id, struct content_item *item_r, const char **blob_id_r);
+
 extern const struct list_field workbook_fields[], datasource_fields[], flow_fields[];
 extern const size_t workbook_field_count, datasource_field_count, flow_field_count;
 /* What the actor may read. */

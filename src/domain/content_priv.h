@@ -8,7 +8,7 @@
 
 /* A row of tbl/content_kinds.def. */
 struct content_refusals {
-    enum err unknown, unread, unwritten, owner, target, taken, renamed;
+    enum err unknown, unread, unwritten, owner, target, taken, renamed, undownloaded;
 };
 const struct content_refusals *content_refusals(enum content_type type);
 

@@ -101,7 +101,9 @@ static enum err check_project(struct tx *tx, const struct actor *actor,
                               const struct publish_spec *spec, struct project *project_r)
 {
     struct project_access access;
-    enum err err = project_get(tx, actor->site_id, spec->project_id, project_r);
+    const char *id = spec->project_id && *spec->project_id ? spec->project_id
+                                                           : project_default(tx, actor->site_id);
+    enum err err = project_get(tx, actor->site_id, id, project_r);
     if (!err)
         err = access_project(tx, actor, project_r->id, &access);
     if (err)

@@ -31,7 +31,7 @@ struct publish_connection {
 
 struct publish_spec {
     enum content_type type;
-    const char *project_id;
+    const char *project_id;         /* NULL or "": the default project */
     const char *name, *description; /* description NULL: none */
     bool overwrite;
     const char *blob_id, *file_type, *data_type; /* data_type: of a data source */

@@ -6,7 +6,10 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "content/strip.h"
 #include "http/http.h"
+
+enum { PIECE = 256 << 10 };
 
 /* What went wrong is for the log; who asked learns that it did. */
 static enum err failed(struct call *call, enum blob_result result, const char *why)
@@ -54,6 +57,22 @@ enum err blob_of_pieces(struct call *call, const char *const *ids, size_t count,
         result = blob_finish(&writer, blob_r, why, sizeof why);
     else
         blob_abandon(&writer);
+    return result == BLOB_OK ? E_OK : failed(call, result, why);
+}
+
+enum err blob_of_stream(struct call *call, struct strip *strip, struct blob *blob_r)
+{
+    char why[BLOB_WHY_ROOM] = "";
+    char *piece = arena_alloc(call->tx.arena, PIECE);
+    ptrdiff_t got;
+    struct blob_writer *writer = blob_write_begin(call->config->blobs);
+    while ((got = strip_read(strip, piece, PIECE, &call->tx.fault)) > 0)
+        blob_write(writer, piece, (size_t)got);
+    if (got < 0) {
+        blob_abandon(&writer);
+        return call->tx.fault.err;
+    }
+    enum blob_result result = blob_finish(&writer, blob_r, why, sizeof why);
     return result == BLOB_OK ? E_OK : failed(call, result, why);
 }
 

@@ -745,7 +745,10 @@ size_t rest_body_limit(void *context, struct http_request *request)
         strncmp(http_path(request), "/api/", 5) != 0)
         return usual;
     struct call *call = call_new(rest, request);
-    return may_send_large(call) && take_large(rest, request) ? import : usual;
+    if (!may_send_large(call) || !take_large(rest, request))
+        return usual;
+    http_body_to_file(request); /* read_body maps it */
+    return import;
 }
 
 void rest_refuse(void *context, struct http_request *request, int status)

@@ -36,8 +36,8 @@ struct rest_config {
     struct issuers *issuers;
     struct log *log;
     struct jobs *jobs;
-    bool tls; /* it listens by HTTPS */
     struct blobs *blobs;
+    bool tls;                        /* it listens by HTTPS */
     size_t body_limit, import_limit; /* bytes of a body; of one that carries a file */
 };
 

@@ -269,8 +269,8 @@ static void make_rest(struct server *server)
                                .issuers = server->issuers,
                                .log = server->log,
                                .jobs = server->jobs,
-                               .tls = *config_text(server->config, "tls-cert") != 0,
                                .blobs = server->blobs,
+                               .tls = *config_text(server->config, "tls-cert") != 0,
                                .body_limit = config_size(server->config, "max-body"),
                                .import_limit = config_size(server->config, "max-import")};
     struct rest_tuning tuning = tuning_of(server->config);

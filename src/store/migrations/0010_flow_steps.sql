@@ -7,6 +7,3 @@ CREATE TABLE flow_step (
     name {text} NOT NULL,
     UNIQUE (content_id, position)
 );
-
--- Which workbooks read a published data source.
-CREATE INDEX connection_datasource_url ON connection (datasource_content_url);
