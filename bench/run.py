@@ -19,6 +19,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+import contents
 import eas
 import imports
 import load
@@ -345,6 +346,7 @@ def aims(bench):
         ratio(f"Time of the {where} page, 1,000,000 projects against 1,000",
               f"projects 1000 {where}", f"projects 1000000 {where}", "at most", 1.5)
     rights.aims(ratio)
+    contents.aims(ratio)
     people.aims(ratio)
     imports.aims(ratio)
     return rows
@@ -378,7 +380,8 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--only", default="", help="candidates whose key has one of these words: "
-                        "floor,sign-in,user,jwt,content,start,projects,users,rights,groups,import")
+                        "floor,sign-in,user,jwt,content,start,projects,users,rights,contents,groups,"
+                        "import")
     parser.add_argument("--easel-arg", action="append", default=[], metavar="ARG",
                         help="argument added to `easel serve`, e.g. --easel-arg=--threads=1")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
@@ -414,6 +417,8 @@ def main():
                 add_lists(bench)
             if bench.wanted("rights"):
                 rights.add(bench)
+            if bench.wanted("contents"):
+                contents.add(bench)
             people.add(bench)
             if bench.wanted("import"):
                 imports.add(bench)

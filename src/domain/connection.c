@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/ident.h"
+#include "domain/access.h"
 #include "domain/actor.h"
 #include "domain/content_priv.h"
 #include "store/tx.h"
@@ -245,7 +246,8 @@ enum err connection_update_all(struct tx *tx, const struct actor *actor, enum co
         if (!err)
             err = write_change(tx, &(*connections_r)[i], change);
     }
-    return err;
+    /* Lists are filtered by connections, and keep what they counted (domain/visible.c). */
+    return err ? err : access_changed(tx, actor->site_id);
 }
 
 enum err connection_update(struct tx *tx, const struct actor *actor, enum content_type type,

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/fold.h"
 #include "base/ident.h"
 #include "domain/access.h"
@@ -249,7 +250,7 @@ const struct list_field flow_fields[] = {COMMON_FIELDS, TEXT_FIELD("projectId", 
 const size_t flow_field_count = sizeof flow_fields / sizeof *flow_fields;
 
 /* The type is of the query, not of the request: it stands in the text. */
-#define LIST_OF(type)                                                                          \
+#define LIST_OF(type, bare)                                                                    \
     {                                                                                          \
         CONTENT_COLUMNS, CONTENT_JOINS "WHERE c.content_type = '" type "' AND c.site_id = ?1", \
             "SELECT COALESCE((SELECT items FROM content_count WHERE site_id = ?1 AND "         \
@@ -257,23 +258,95 @@ const size_t flow_field_count = sizeof flow_fields / sizeof *flow_fields;
             " AND c.serial >= (SELECT d.serial FROM content d WHERE d.site_id = ?1 AND "       \
             "d.content_type = '" type                                                          \
             "' ORDER BY d.serial LIMIT 1 OFFSET ?3) ORDER BY c.serial LIMIT ?2",               \
-            "c.serial"                                                                         \
+            "c.serial", bare                                                                   \
     }
 
-static const struct list_query WORKBOOK_LIST = LIST_OF("workbook");
-static const struct list_query DATASOURCE_LIST = LIST_OF("datasource");
-static const struct list_query FLOW_LIST = LIST_OF("flow");
+#define BARE_LIST_OF(type)                                                \
+    {                                                                     \
+        " FROM content c",                                                \
+            {{"p", " JOIN project p ON p.id = c.project_id"},             \
+             {"o", " JOIN site_user o ON o.id = c.owner_id"}},            \
+            " WHERE c.content_type = '" type "' AND c.site_id = ?1",      \
+            " WHERE c.content_type = '" type "' AND c.site_id || '' = ?1" \
+    }
+
+static const struct list_bare BARE_WORKBOOKS = BARE_LIST_OF("workbook");
+static const struct list_bare BARE_DATASOURCES = BARE_LIST_OF("datasource");
+static const struct list_bare BARE_FLOWS = BARE_LIST_OF("flow");
+
+static const struct list_query WORKBOOK_LIST = LIST_OF("workbook", &BARE_WORKBOOKS);
+static const struct list_query DATASOURCE_LIST = LIST_OF("datasource", &BARE_DATASOURCES);
+static const struct list_query FLOW_LIST = LIST_OF("flow", &BARE_FLOWS);
+
+/* ---- projects and owners by their names: known by id before the list is read, as an
+ * index then leads to what is in them */
+
+static const struct list_field PROJECT_ID = {"projectId", "c.project_id", LIST_TEXT, OPS_IN};
+static const struct list_field OWNER_ID = {"ownerId", "c.owner_id", LIST_TEXT, OPS_IN};
+
+enum { LED_BY_MOST = 100 };
+
+/* The ids of what fits the condition; false where there are more than LED_BY_MOST. */
+static bool ids_of(struct tx *tx, const char *site_id, const char *from,
+                   const struct list_condition *condition, struct list_condition *led)
+{
+    struct buf sql;
+    int next = 2;
+    struct list_request only = {.conditions = {*condition}, .condition_count = 1};
+    const char **ids = arena_alloc(tx->arena, LED_BY_MOST * sizeof *ids);
+    size_t count = 0;
+    buf_init(&sql, tx->arena, 0);
+    buf_adds(&sql, from);
+    list_where(&only, &sql, &next);
+    struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
+    stmt_text(stmt, 1, site_id);
+    next = 2;
+    list_bind(&only, stmt, &next);
+    while (count <= LED_BY_MOST && stmt_step(stmt) == DB_ROW) {
+        if (count < LED_BY_MOST)
+            ids[count] = tx_text(tx, stmt, 0);
+        count++;
+    }
+    stmt_reset(stmt);
+    led->op = "IN";
+    led->folded = false;
+    led->leads = true;
+    led->values = ids;
+    led->count = count;
+    return count <= LED_BY_MOST;
+}
+
+/* False where nothing can fit. */
+static bool lead(struct tx *tx, const char *site_id, struct list_request *request)
+{
+    for (size_t i = 0; i < request->condition_count; i++) {
+        struct list_condition *c = &request->conditions[i], led = *c;
+        const char *column = c->field->column;
+        bool of_project = strcmp(column, "p.name") == 0;
+        if (!of_project && strcmp(column, "o.name") != 0 && strcmp(column, "o.email") != 0)
+            continue;
+        led.field = of_project ? &PROJECT_ID : &OWNER_ID;
+        if (!ids_of(tx, site_id,
+                    of_project ? "SELECT p.id FROM project p WHERE p.site_id = ?1"
+                               : "SELECT o.id FROM site_user o WHERE o.site_id = ?1",
+                    c, &led))
+            continue;
+        if (led.count == 0)
+            return false;
+        *c = led;
+    }
+    return true;
+}
 
 /* Adds what an owner's own items are found by; false where the request is full. */
 static bool only_of(struct tx *tx, const char *owner_id, struct list_request *list)
 {
-    static const struct list_field OWNER = {"ownerId", "c.owner_id", LIST_TEXT, OPS_EQ};
     const char **values = arena_alloc(tx->arena, sizeof *values);
     if (list->condition_count == LIST_CONDITIONS)
         return false;
     *values = owner_id;
-    list->conditions[list->condition_count++] =
-        (struct list_condition){.field = &OWNER, .op = "=", .values = values, .count = 1};
+    list->conditions[list->condition_count++] = (struct list_condition){
+        .field = &OWNER_ID, .op = "=", .leads = true, .values = values, .count = 1};
     return true;
 }
 
@@ -305,6 +378,7 @@ enum err content_item_list(struct tx *tx, const struct actor *actor, enum conten
                            size_t *count_r, int64_t *total_r)
 {
     void *rows;
+    struct list_request request = *list;
     struct visible_rows how = {
         .type = type,
         .query = type == TYPE_WORKBOOK     ? &WORKBOOK_LIST
@@ -314,7 +388,11 @@ enum err content_item_list(struct tx *tx, const struct actor *actor, enum conten
         .columns = CONTENT_COLUMN_COUNT,
         .read = item_read,
     };
-    enum err err = visible_list(tx, actor, &how, list, &rows, count_r, total_r);
+    *count_r = 0;
+    *total_r = 0;
+    if (!lead(tx, actor->site_id, &request))
+        return list_check_page(tx, &request, 0);
+    enum err err = visible_list(tx, actor, &how, &request, &rows, count_r, total_r);
     *items_r = rows;
     return err;
 }

@@ -343,10 +343,13 @@ enum err group_forget_user(struct tx *tx, const char *site_id, const char *user_
 /* ---- listing */
 
 static const struct list_query GROUP_LIST = {
-    GROUP_COLUMNS, GROUP_FROM, "SELECT group_count FROM site WHERE id = ?1",
+    GROUP_COLUMNS,
+    GROUP_FROM,
+    "SELECT group_count FROM site WHERE id = ?1",
     " AND g.serial >= (SELECT h.serial FROM site_group h WHERE h.site_id = ?1 "
     "ORDER BY h.serial LIMIT 1 OFFSET ?3) ORDER BY g.serial LIMIT ?2",
-    "g.serial"};
+    "g.serial",
+    NULL};
 
 enum err group_list(struct tx *tx, const char *site_id, const struct list_request *list,
                     struct group **groups_r, size_t *count_r, int64_t *total_r)

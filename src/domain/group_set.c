@@ -219,10 +219,13 @@ enum err group_set_groups(struct tx *tx, const struct group_set *set, struct gro
 /* ---- listing */
 
 static const struct list_query SET_LIST = {
-    SET_COLUMNS, SET_FROM, "SELECT group_set_count FROM site WHERE id = ?1",
+    SET_COLUMNS,
+    SET_FROM,
+    "SELECT group_set_count FROM site WHERE id = ?1",
     " AND t.serial >= (SELECT h.serial FROM group_set h WHERE h.site_id = ?1 "
     "ORDER BY h.serial LIMIT 1 OFFSET ?3) ORDER BY t.serial LIMIT ?2",
-    "t.serial"};
+    "t.serial",
+    NULL};
 
 enum err group_set_list(struct tx *tx, const char *site_id, const struct list_request *list,
                         struct group_set **sets_r, size_t *count_r, int64_t *total_r)

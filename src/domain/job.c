@@ -150,10 +150,13 @@ enum err job_get(struct tx *tx, const struct actor *actor, const char *id, struc
 }
 
 static const struct list_query JOB_LIST = {
-    JOB_COLUMNS, " FROM job j WHERE j.site_id = ?1", "SELECT COUNT(*) FROM job WHERE site_id = ?1",
+    JOB_COLUMNS,
+    " FROM job j WHERE j.site_id = ?1",
+    "SELECT COUNT(*) FROM job WHERE site_id = ?1",
     " AND j.serial >= (SELECT v.serial FROM job v WHERE v.site_id = ?1 "
     "ORDER BY v.serial LIMIT 1 OFFSET ?3) ORDER BY j.serial LIMIT ?2",
-    "j.serial"};
+    "j.serial",
+    NULL};
 
 enum err job_list(struct tx *tx, const struct actor *actor, const struct list_request *list,
                   struct job **jobs_r, size_t *count_r, int64_t *total_r)

@@ -1,6 +1,7 @@
 /* list.c: see list.h. */
 #include "domain/list.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -335,6 +336,61 @@ void list_order(const struct list_request *request, struct buf *sql, const char 
     buf_adds(sql, tail);
 }
 
+/* True where the SQL names a column of that alias ("p": p.name). */
+static bool names_alias(const char *sql, const char *alias, size_t len)
+{
+    for (const char *at = sql; (at = strchr(at, '.')) != NULL; at++)
+        if ((size_t)(at - sql) >= len && memcmp(at - len, alias, len) == 0 &&
+            (at - len == sql ||
+             !(isalnum((unsigned char)at[-1 - (long)len]) || at[-1 - (long)len] == '_')))
+            return true;
+    return false;
+}
+
+static bool asks_about(const struct list_request *request, const char *alias, size_t len)
+{
+    for (size_t i = 0; i < request->condition_count; i++)
+        if (names_alias(request->conditions[i].field->column, alias, len))
+            return true;
+    for (size_t i = 0; i < request->sort_count; i++)
+        if (names_alias(request->sorts[i].field->column, alias, len))
+            return true;
+    return false;
+}
+
+static bool needs_join(const struct list_request *request, const char *aliases)
+{
+    while (*aliases) {
+        size_t len = strcspn(aliases, " ");
+        if (asks_about(request, aliases, len))
+            return true;
+        aliases += len + (aliases[len] == ' ');
+    }
+    return false;
+}
+
+static bool is_led(const struct list_request *request)
+{
+    for (size_t i = 0; i < request->condition_count; i++)
+        if (request->conditions[i].leads)
+            return true;
+    return false;
+}
+
+void list_from(const struct list_query *query, const struct list_request *request, struct buf *sql)
+{
+    const struct list_bare *bare = query->bare;
+    if (!bare) {
+        buf_adds(sql, query->from);
+        return;
+    }
+    buf_adds(sql, bare->from);
+    for (size_t i = 0; i < sizeof bare->joins / sizeof *bare->joins && bare->joins[i].sql; i++)
+        if (needs_join(request, bare->joins[i].aliases))
+            buf_adds(sql, bare->joins[i].sql);
+    buf_adds(sql, is_led(request) ? bare->led_where : bare->where);
+}
+
 int64_t list_count(struct tx *tx, const struct list_query *query,
                    const struct list_request *request, const char *site_id)
 {
@@ -344,7 +400,8 @@ int64_t list_count(struct tx *tx, const struct list_query *query,
     if (request->condition_count == 0) {
         buf_adds(&sql, query->count);
     } else {
-        buf_addf(&sql, "SELECT COUNT(*)%s", query->from);
+        buf_adds(&sql, "SELECT COUNT(*)");
+        list_from(query, request, &sql);
         list_where(request, &sql, &next);
     }
     struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
@@ -375,6 +432,26 @@ struct stmt *list_page(struct tx *tx, const struct list_query *query,
     stmt_int(stmt, 2, request->page_size);
     stmt_int(stmt, 3, (request->page_number - 1) * request->page_size);
     next = 4;
+    list_bind(request, stmt, &next);
+    return stmt;
+}
+
+struct stmt *list_serials(struct tx *tx, const struct list_query *query,
+                          const struct list_request *request, const char *site_id)
+{
+    struct buf sql;
+    int next = 2;
+    buf_init(&sql, tx->arena, 0);
+    buf_addf(&sql, "SELECT %s", query->serial);
+    list_from(query, request, &sql);
+    list_where(request, &sql, &next);
+    list_order(request, &sql, query->serial);
+    /* Equals in the direction of the rest, so that an index read backwards gives both. */
+    if (request->sort_count && request->sorts[request->sort_count - 1].descending)
+        buf_adds(&sql, " DESC");
+    struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
+    stmt_text(stmt, 1, site_id);
+    next = 2;
     list_bind(request, stmt, &next);
     return stmt;
 }

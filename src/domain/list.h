@@ -36,6 +36,7 @@ struct list_condition {
     const struct list_field *field;
     const char *op; /* SQL operator, or "IN", "LIKE", "BETWEEN" */
     bool folded;    /* compares folded forms: the column is field->column with _key */
+    bool leads;     /* few rows fit, and an index of the column alone finds them */
     const char **values;
     size_t count;
 };
@@ -71,6 +72,19 @@ void list_bind(const struct list_request *request, struct stmt *stmt, int *next)
 /* Appends " ORDER BY ...": what was asked for, then `tail` for a stable order. */
 void list_order(const struct list_request *request, struct buf *sql, const char *tail);
 
+/* A list's rows without the tables that only some conditions and orders look at. */
+struct list_join {
+    const char *aliases; /* "p o": joined where a column of one of them is asked about */
+    const char *sql;
+};
+struct list_bare {
+    const char *from; /* " FROM content c" */
+    struct list_join joins[3];
+    const char *where;
+    /* The same so that no index of the site is used, where a condition leads. */
+    const char *led_where;
+};
+
 /* A list of one site's rows, as SQL in which ?1 is the site. */
 struct list_query {
     const char *columns;
@@ -79,15 +93,22 @@ struct list_query {
     /* " AND ... ORDER BY ... LIMIT ?2": the page that begins at row ?3 of the whole
      * list in its own order, sought along an index of serials. */
     const char *seek;
-    const char *serial; /* column of the stable order */
+    const char *serial;           /* column of the stable order */
+    const struct list_bare *bare; /* NULL: `from` is looked through as it stands */
 };
 
+/* Appends what of the query's tables the request looks at. */
+void list_from(const struct list_query *query, const struct list_request *request, struct buf *sql);
 /* Rows that fit the conditions; -1 where the repository failed. */
 int64_t list_count(struct tx *tx, const struct list_query *query,
                    const struct list_request *request, const char *site_id);
 /* The page asked for, bound and ready to be stepped. */
 struct stmt *list_page(struct tx *tx, const struct list_query *query,
                        const struct list_request *request, const char *site_id);
+
+/* The serials of all that fits, in the order asked for, ready to be stepped. */
+struct stmt *list_serials(struct tx *tx, const struct list_query *query,
+                          const struct list_request *request, const char *site_id);
 
 /* E400006 where the page lies past the end of `total` (page 1 never does). */
 enum err list_check_page(struct tx *tx, const struct list_request *request, int64_t total);

@@ -20,10 +20,13 @@ const size_t project_field_count = sizeof project_fields / sizeof *project_field
 #define LIST_FROM " FROM project p JOIN site_user o ON o.id = p.owner_id WHERE p.site_id = ?1"
 
 static const struct list_query PROJECT_LIST = {
-    PROJECT_COLUMNS, LIST_FROM, "SELECT project_count FROM site WHERE id = ?1",
+    PROJECT_COLUMNS,
+    LIST_FROM,
+    "SELECT project_count FROM site WHERE id = ?1",
     " AND p.serial >= (SELECT q.serial FROM project q WHERE q.site_id = ?1 "
     "ORDER BY q.serial LIMIT 1 OFFSET ?3) ORDER BY p.serial LIMIT ?2",
-    "p.serial"};
+    "p.serial",
+    NULL};
 
 static void read_row(struct tx *tx, struct stmt *stmt, void *row)
 {

@@ -120,10 +120,13 @@ static void listing_make(struct tx *tx, const struct list_request *list, struct 
 #define FROM_SITE " FROM site_user u WHERE u.site_id = ?1"
 
 static const struct list_query USER_LIST = {
-    USER_COLUMNS, FROM_SITE, "SELECT user_count FROM site WHERE id = ?1",
+    USER_COLUMNS,
+    FROM_SITE,
+    "SELECT user_count FROM site WHERE id = ?1",
     " AND u.serial >= (SELECT v.serial FROM site_user v WHERE v.site_id = ?1 "
     "ORDER BY v.serial LIMIT 1 OFFSET ?3) ORDER BY u.serial LIMIT ?2",
-    "u.serial"};
+    "u.serial",
+    NULL};
 
 static int64_t count_of_roles(struct tx *tx, const char *site_id, const struct list_condition *c)
 {

@@ -120,13 +120,22 @@ const struct list_field view_fields[] = {
 };
 const size_t view_field_count = sizeof view_fields / sizeof *view_fields;
 
+static const struct list_bare BARE_VIEWS = {" FROM view v",
+                                            {{"c p o", " JOIN content c ON c.id = v.workbook_id"},
+                                             {"p", " JOIN project p ON p.id = c.project_id"},
+                                             {"o", " JOIN site_user o ON o.id = c.owner_id"}},
+                                            " WHERE v.hidden = 0 AND v.site_id = ?1",
+                                            " WHERE v.hidden = 0 AND v.site_id = ?1"};
+
 static const struct list_query VIEW_LIST = {
-    VIEW_COLUMNS, VIEW_JOINS "WHERE v.hidden = 0 AND v.site_id = ?1",
+    VIEW_COLUMNS,
+    VIEW_JOINS "WHERE v.hidden = 0 AND v.site_id = ?1",
     "SELECT COALESCE((SELECT items FROM content_count WHERE site_id = ?1 AND content_type = "
     "'view'), 0)",
     " AND v.serial >= (SELECT w.serial FROM view w WHERE w.site_id = ?1 AND w.hidden = 0 "
     "ORDER BY w.serial LIMIT 1 OFFSET ?3) ORDER BY v.serial LIMIT ?2",
-    "v.serial"};
+    "v.serial",
+    &BARE_VIEWS};
 
 static const struct visible_rows VIEW_ROWS = {TYPE_VIEW, &VIEW_LIST, sizeof(struct view),
                                               VIEW_COLUMN_COUNT, view_read};

@@ -20,6 +20,7 @@ struct kept_set {
     int64_t epoch;
     struct kept_set *before, *after; /* in the cache, the newest first */
     char *key;
+    size_t key_bytes;
     size_t count;
     int64_t serials[];
 };
@@ -49,7 +50,7 @@ struct visible_cache *visible_cache_new(size_t most_bytes)
 
 static size_t bytes_of(const struct kept_set *set)
 {
-    return sizeof *set + set->count * sizeof *set->serials;
+    return sizeof *set + set->key_bytes + set->count * sizeof *set->serials;
 }
 
 static void release(void *thing)
@@ -98,6 +99,7 @@ static struct kept_set *find_kept(struct visible_cache *cache, const char *key, 
 
 static void keep(struct visible_cache *cache, const char *key, struct kept_set *set)
 {
+    set->key_bytes = strlen(key) + 1;
     if (bytes_of(set) > cache->most_bytes)
         return;
     pthread_mutex_lock(&cache->lock);
@@ -177,6 +179,8 @@ bool visible_has(const struct visible_set *set, int64_t serial)
 
 /* ---- pages */
 
+enum { TOTAL_KEY_MOST = 4096 };
+
 /* Nothing asked for but a page: a slice. */
 static void slice(const struct visible_set *set, int64_t start, int64_t *serials, size_t *count,
                   int64_t size)
@@ -185,50 +189,109 @@ static void slice(const struct visible_set *set, int64_t start, int64_t *serials
         serials[(*count)++] = set->serials[at];
 }
 
-/* Walks what fits the conditions in the order asked for. */
+/* How many items fit conditions is counted once and kept as sets are: to look at a
+ * hundred of them must not mean to count a hundred thousand each time. Only of
+ * conditions on columns whose every change is one of access (domain/access.h):
+ * those of content itself. NULL: not to be kept. */
+static const char *total_key(struct tx *tx, const struct actor *actor, enum content_type type,
+                             const struct list_request *request, bool all)
+{
+    struct buf key;
+    if (!actor->visible || (type != TYPE_WORKBOOK && type != TYPE_DATASOURCE && type != TYPE_FLOW))
+        return NULL;
+    buf_init(&key, tx->arena, 0);
+    buf_addf(&key, "total %d %s %s", (int)type, actor->site_id, all ? "" : actor->user_id);
+    for (size_t i = 0; i < request->condition_count; i++) {
+        const struct list_condition *c = &request->conditions[i];
+        if (strncmp(c->field->column, "c.", 2) != 0 && !strchr("('1", c->field->column[0]))
+            return NULL;
+        buf_addf(&key, " %s %s %d", c->field->column, c->op, c->folded);
+        for (size_t v = 0; v < c->count; v++)
+            buf_addf(&key, " %zu:%s", strlen(c->values[v]), c->values[v]);
+    }
+    return key.len <= TOTAL_KEY_MOST ? key.bytes : NULL;
+}
+
+struct total {
+    const char *key; /* NULL: not kept */
+    int64_t epoch, value;
+    bool known;
+};
+
+static struct total total_find(struct tx *tx, const struct actor *actor, enum content_type type,
+                               const struct list_request *request, bool all)
+{
+    struct total total = {.key = total_key(tx, actor, type, request, all)};
+    if (!total.key)
+        return total;
+    total.epoch = epoch_of(tx, actor->site_id);
+    struct kept_set *set = find_kept(actor->visible, total.key, total.epoch);
+    if (!set)
+        return total;
+    total.value = set->serials[0];
+    total.known = true;
+    release(set);
+    return total;
+}
+
+static void total_keep(const struct actor *actor, const struct total *total)
+{
+    if (!total->key || total->known || total->epoch < 0)
+        return;
+    struct kept_set *set = must(malloc(sizeof *set + sizeof *set->serials));
+    *set = (struct kept_set){.references = 1, .epoch = total->epoch, .count = 1};
+    set->serials[0] = total->value;
+    keep(actor->visible, total->key, set);
+    release(set);
+}
+
+/* Walks what fits the conditions in the order asked for: to the end of the page where
+ * the total is known, else to the end of all. `set` NULL: everything is visible. */
 static enum err sift(struct tx *tx, const struct list_query *query,
                      const struct list_request *request, const char *site_id,
-                     const struct visible_set *set, int64_t *serials, size_t *count, int64_t *total)
+                     const struct visible_set *set, int64_t *serials, size_t *count,
+                     struct total *total)
 {
-    struct buf sql;
-    int next = 2;
-    enum db_result got;
-    int64_t start = (request->page_number - 1) * request->page_size;
-    buf_init(&sql, tx->arena, 0);
-    buf_addf(&sql, "SELECT %s%s", query->serial, query->from);
-    list_where(request, &sql, &next);
-    list_order(request, &sql, query->serial);
-    struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
-    stmt_text(stmt, 1, site_id);
-    next = 2;
-    list_bind(request, stmt, &next);
-    while ((got = stmt_step(stmt)) == DB_ROW) {
+    enum db_result got = DB_DONE;
+    int64_t start = (request->page_number - 1) * request->page_size, seen = 0;
+    struct stmt *stmt = list_serials(tx, query, request, site_id);
+    while (!(total->known && seen >= start + request->page_size) &&
+           (got = stmt_step(stmt)) == DB_ROW) {
         int64_t serial = stmt_get_int(stmt, 0);
-        if (!visible_has(set, serial))
+        if (set && !visible_has(set, serial))
             continue;
-        if (*total >= start && *total < start + request->page_size)
+        if (seen >= start && seen < start + request->page_size)
             serials[(*count)++] = serial;
-        (*total)++;
+        seen++;
     }
-    return got == DB_DONE ? E_OK : tx_broken(tx);
+    stmt_reset(stmt);
+    if (!total->known)
+        total->value = seen;
+    return got == DB_DONE || got == DB_ROW ? E_OK : tx_broken(tx);
 }
 
 /* The serials of the page, in its order, and how many visible items fit. */
-static enum err find_page(struct tx *tx, const struct list_query *query,
-                          const struct list_request *request, const char *site_id,
-                          const struct visible_set *set, int64_t *serials, size_t *count_r,
-                          int64_t *total_r)
+static enum err find_page(struct tx *tx, const struct actor *actor, const struct visible_rows *how,
+                          const struct list_request *request, const struct visible_set *set,
+                          int64_t *serials, size_t *count_r, int64_t *total_r)
 {
+    struct total total;
     enum err err = E_OK;
     *count_r = 0;
-    *total_r = 0;
-    if (request->condition_count == 0 && request->sort_count == 0) {
+    if (request->condition_count == 0) {
         *total_r = (int64_t)set->count;
+        total = (struct total){.value = *total_r, .known = true};
+    } else {
+        total = total_find(tx, actor, how->type, request, false);
+    }
+    if (request->condition_count == 0 && request->sort_count == 0)
         slice(set, (request->page_number - 1) * request->page_size, serials, count_r,
               request->page_size);
-    } else {
-        err = sift(tx, query, request, site_id, set, serials, count_r, total_r);
-    }
+    else
+        err = sift(tx, how->query, request, actor->site_id, set, serials, count_r, &total);
+    if (!err)
+        total_keep(actor, &total);
+    *total_r = total.value;
     return err ? err : list_check_page(tx, request, *total_r);
 }
 
@@ -300,21 +363,43 @@ static enum err list_seen(struct tx *tx, const struct actor *actor, const struct
     int64_t *serials = arena_alloc(tx->arena, (size_t)request->page_size * sizeof *serials);
     enum err err = visible_items(tx, actor, how->type, &set);
     if (!err)
-        err = find_page(tx, how->query, request, actor->site_id, &set, serials, &count, total_r);
+        err = find_page(tx, actor, how, request, &set, serials, &count, total_r);
     return err ? err : read_page(tx, how, actor->site_id, serials, count, rows, count_r);
 }
 
+/* As many as there are without conditions is counted in the repository. */
+static enum err count_all(struct tx *tx, const struct actor *actor, const struct visible_rows *how,
+                          const struct list_request *request, struct total *total)
+{
+    *total = (struct total){0};
+    if (request->condition_count)
+        *total = total_find(tx, actor, how->type, request, true);
+    if (!total->known)
+        total->value = list_count(tx, how->query, request, actor->site_id);
+    if (total->value < 0)
+        return tx_broken(tx);
+    total_keep(actor, total);
+    total->known = true;
+    return list_check_page(tx, request, total->value);
+}
+
+/* A page that is looked for is found by its serials alone, and then read. */
 static enum err list_all(struct tx *tx, const struct actor *actor, const struct visible_rows *how,
                          const struct list_request *request, char *rows, size_t *count_r,
                          int64_t *total_r)
 {
     enum db_result got;
-    *total_r = list_count(tx, how->query, request, actor->site_id);
-    if (*total_r < 0)
-        return tx_broken(tx);
-    enum err err = list_check_page(tx, request, *total_r);
+    struct total total;
+    enum err err = count_all(tx, actor, how, request, &total);
+    *total_r = total.value;
     if (err)
         return err;
+    if (how->query->bare && (request->condition_count || request->sort_count)) {
+        size_t count = 0;
+        int64_t *serials = arena_alloc(tx->arena, (size_t)request->page_size * sizeof *serials);
+        err = sift(tx, how->query, request, actor->site_id, NULL, serials, &count, &total);
+        return err ? err : read_page(tx, how, actor->site_id, serials, count, rows, count_r);
+    }
     struct stmt *stmt = list_page(tx, how->query, request, actor->site_id);
     while ((got = stmt_step(stmt)) == DB_ROW)
         how->read(tx, stmt, rows + (*count_r)++ * how->row_size);
