@@ -186,8 +186,8 @@ static void rows_make(struct tx *tx)
 /* The serials of the rows found, in order. */
 static const char *found(struct tx *tx, const char *filter)
 {
-    static const struct list_query query = {"t.serial", " FROM t WHERE ?1 = 's'",
-                                            "SELECT COUNT(*) FROM t", "", "t.serial"};
+    static const struct list_query query = {
+        "t.serial", " FROM t WHERE ?1 = 's'", "SELECT COUNT(*) FROM t", "", "t.serial", NULL};
     struct list_request list;
     struct buf out;
     if (parse(tx, filter, NULL, &list) != E_OK)
