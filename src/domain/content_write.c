@@ -172,7 +172,7 @@ static enum err write_change(struct tx *tx, const struct changing *c,
 /* What leaves a locked project keeps the rules that ruled it there. */
 static enum err settle_rules(struct tx *tx, const struct actor *actor, const struct changing *c)
 {
-    struct project_access from, to;
+    struct project_access from = {0}, to = {0};
     enum err err = E_OK;
     if (strcmp(c->project_id, c->item.project_id) == 0)
         return E_OK;
