@@ -154,8 +154,15 @@ enum err content_item_get(struct tx *tx, const struct actor *actor, enum content
         TEXT_FIELD("ownerName", "o.name"), TEXT_FIELD("ownerEmail", "o.email"),           \
         TEXT_FIELD("ownerDomain", "'local'"), TEXT_FIELD("projectName", "p.name")
 
+#define TAGS_FIELD                                                                         \
+    {                                                                                      \
+        "tags", "c.id IN (SELECT g.content_id FROM tag g WHERE g.site_id = ?1 AND g.label", \
+            LIST_AMONG, OPS_EQ | OPS_IN                                                    \
+    }
+
 const struct list_field workbook_fields[] = {
     COMMON_FIELDS,
+    TAGS_FIELD,
     TEXT_FIELD("contentUrl", "c.content_url"),
     FLAG_FIELD("displayTabs", "c.show_tabs"),
     FLAG_FIELD("hasExtracts", "c.has_extracts"),
@@ -166,6 +173,7 @@ const size_t workbook_field_count = sizeof workbook_fields / sizeof *workbook_fi
 
 const struct list_field datasource_fields[] = {
     COMMON_FIELDS,
+    TAGS_FIELD,
     TEXT_FIELD("contentUrl", "c.content_url"),
     TEXT_FIELD("type", "c.data_type"),
     TEXT_FIELD("description", "c.description"),

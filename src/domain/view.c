@@ -103,6 +103,8 @@ const struct list_field view_fields[] = {
     {"projectName", "p.name", LIST_TEXT, OPS_EQ | OPS_IN},
     {"workbookName", "c.name", LIST_TEXT, OPS_EQ | OPS_IN},
     {"workbookDescription", "c.description", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"tags", "v.id IN (SELECT g.view_id FROM tag g WHERE g.site_id = ?1 AND g.label", LIST_AMONG,
+     OPS_EQ | OPS_IN},
 };
 const size_t view_field_count = sizeof view_fields / sizeof *view_fields;
 
