@@ -51,11 +51,12 @@ static enum err find_target(struct call *call, struct target *target)
     const char *segment = call_param(call, "content-type");
     target->kind = kind_of_path(call);
     target->type = *segment ? content_type_of_segment(segment) : target->kind->type;
-    if (target->type == TYPE_COUNT)
-        return tx_refuse(&call->tx, E404003, "A project has no default permissions for '%.60s'.",
-                         segment);
-    return subject_find(&call->tx, call->actor, target->kind->type,
-                        call_param(call, target->kind->param), &target->item);
+    enum err err = subject_find(&call->tx, call->actor, target->kind->type,
+                                call_param(call, target->kind->param), &target->item);
+    if (!err && target->type == TYPE_COUNT)
+        err = tx_refuse(&call->tx, E404003, "A project has no default permissions for '%.60s'.",
+                        segment);
+    return err;
 }
 
 /* The documented code differs by what is refused and for which type. */
