@@ -187,47 +187,71 @@ enum err tag_remove_all(struct tx *tx, const struct actor *actor, struct tag_ite
 
 /* ---- reading */
 
-static size_t index_of(const char *const *ids, size_t count, const char *id)
-{
-    size_t i = 0;
-    while (i < count && strcmp(ids[i], id) != 0)
-        i++;
-    return i;
-}
-
 static void append(struct tx *tx, struct tag_list *list, const char *label)
 {
+    const char **more = (const char **)list->labels;
     if ((list->count & (list->count - 1)) == 0) { /* full at powers of two */
-        const char **more =
-            arena_alloc(tx->arena, (list->count ? list->count * 2 : 1) * sizeof *more);
+        more = arena_alloc(tx->arena, (list->count ? list->count * 2 : 1) * sizeof *more);
         if (list->count)
             memcpy(more, list->labels, list->count * sizeof *more);
         list->labels = more;
     }
-    list->labels[list->count++] = label;
+    more[list->count++] = label;
 }
 
-enum err tag_lists(struct tx *tx, enum content_type type, const char *const *ids, size_t count,
-                   struct tag_list **lists_r)
+struct rows {
+    char *bytes;
+    size_t count, size, id_at, tags_at;
+};
+
+static const char *id_of(const struct rows *rows, size_t i)
+{
+    const char *id;
+    memcpy(&id, rows->bytes + i * rows->size + rows->id_at, sizeof id);
+    return id;
+}
+
+static struct tag_list *tags_of(const struct rows *rows, size_t i)
+{
+    return (struct tag_list *)(void *)(rows->bytes + i * rows->size + rows->tags_at);
+}
+
+static struct tag_list *find_row(const struct rows *rows, const char *id)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (strcmp(id_of(rows, i), id) == 0)
+            return tags_of(rows, i);
+    return NULL;
+}
+
+static struct stmt *tags_of_all(struct tx *tx, const char *column, const struct rows *rows)
 {
     struct buf sql;
-    enum db_result got;
-    const char *column = type == TYPE_VIEW ? "view_id" : "content_id";
-    *lists_r = arena_zalloc(tx->arena, (count + 1) * sizeof **lists_r);
-    if (!count)
-        return E_OK;
     buf_init(&sql, tx->arena, 0);
-    buf_addf(&sql, "SELECT %s, label FROM tag WHERE %s IN (", column, column);
-    for (size_t i = 0; i < count; i++)
-        buf_addf(&sql, i ? ", ?%d" : "?%d", (int)i + 1);
+    buf_addf(&sql, "SELECT %s, label FROM tag WHERE %s IN (NULL", column, column);
+    for (size_t i = 0; i < rows->count; i++)
+        buf_addf(&sql, ", ?%d", (int)i + 1);
     buf_addf(&sql, ") ORDER BY %s, label", column);
     struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
+    for (size_t i = 0; i < rows->count; i++)
+        stmt_text(stmt, (int)i + 1, id_of(rows, i));
+    return stmt;
+}
+
+enum err tag_fill(struct tx *tx, enum content_type type, void *rows, size_t count, size_t row_size,
+                  size_t id_at, size_t tags_at)
+{
+    struct rows page = {rows, count, row_size, id_at, tags_at};
+    enum db_result got;
     for (size_t i = 0; i < count; i++)
-        stmt_text(stmt, (int)i + 1, ids[i]);
+        *tags_of(&page, i) = (struct tag_list){0};
+    if (!count)
+        return E_OK;
+    struct stmt *stmt = tags_of_all(tx, type == TYPE_VIEW ? "view_id" : "content_id", &page);
     while ((got = stmt_step(stmt)) == DB_ROW) {
-        size_t at = index_of(ids, count, stmt_get_text(stmt, 0));
-        if (at < count)
-            append(tx, &(*lists_r)[at], tx_text(tx, stmt, 1));
+        struct tag_list *list = find_row(&page, stmt_get_text(stmt, 0));
+        if (list)
+            append(tx, list, tx_text(tx, stmt, 1));
     }
     return got == DB_DONE ? E_OK : tx_broken(tx);
 }

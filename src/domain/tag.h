@@ -38,11 +38,12 @@ enum err tag_remove_all(struct tx *tx, const struct actor *actor, struct tag_ite
 
 /* The labels of one item, in order. */
 struct tag_list {
-    const char **labels;
+    const char *const *labels;
     size_t count;
 };
-/* For items of one type, by one query: lists_r has `count` entries, in tx->arena. */
-enum err tag_lists(struct tx *tx, enum content_type type, const char *const *ids, size_t count,
-                   struct tag_list **lists_r);
+/* Fills the tags of a page of items of one type, by one query: rows of that size that
+ * hold their id and their tag_list at those offsets. */
+enum err tag_fill(struct tx *tx, enum content_type type, void *rows, size_t count, size_t row_size,
+                  size_t id_at, size_t tags_at);
 
 #endif
