@@ -61,10 +61,8 @@ static enum err write_item(struct call *call, struct el *el, const struct favori
     if (!err && favorite->type == TYPE_WORKBOOK)
         return write_workbook(call, el, &item, ITEM_LISTED);
     if (!err && favorite->type == TYPE_DATASOURCE)
-        write_datasource(call, el, &item, ITEM_LISTED);
-    if (!err && favorite->type == TYPE_FLOW)
-        write_flow(call, el, &item, ITEM_LISTED);
-    return err;
+        return write_datasource(call, el, &item, ITEM_LISTED);
+    return err ? err : write_flow(call, el, &item, ITEM_LISTED);
 }
 
 static enum err write_favorite(struct call *call, struct el *wrapper,
