@@ -1,105 +1,142 @@
-"""Content to test with: small workbooks, data sources and flows, made here and
-published as the client libraries do, by one multipart/mixed request."""
+"""Content for tests: files made on the spot, and published as clients do, in one
+multipart/mixed body with the request document first.
+"""
 
 import io
 import json
+import pathlib
+import uuid
 import zipfile
+from xml.sax.saxutils import quoteattr
 
-from easel_client import Refused, to_xml, unique
+from easel_client import to_xml, unique
 
-BOUNDARY = "boundary-of-the-tests"
-
-
-def workbook(*sheets):
-    """A .twb with worksheets of those names."""
-    sheets = sheets or ("Overview", "Detail")
-    worksheets = "".join(f"<worksheet name='{name}'><table><view/></table></worksheet>"
-                         for name in sheets)
-    windows = "".join(f"<window class='worksheet' name='{name}'/>" for name in sheets)
-    return ("<?xml version='1.0' encoding='utf-8'?><workbook version='18.1' "
-            "source-build='2023.1.0'><datasources/>"
-            f"<worksheets>{worksheets}</worksheets><windows>{windows}</windows>"
-            "</workbook>").encode()
+FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "workbooks"
 
 
-def datasource():
-    return ("<?xml version='1.0' encoding='utf-8'?><datasource formatted-name='d' "
-            "inline='true' version='18.1'><connection class='sqlserver' "
-            "server='db.example.com' dbname='sales' username='reader' port='1433'/>"
-            "</datasource>").encode()
+def multipart(parts):
+    """(body, content type) of parts given as (name, file name or None, type, bytes)."""
+    boundary = uuid.uuid4().hex
+    body = b""
+    for name, filename, kind, data in parts:
+        where = f'name="{name}"' + (f'; filename="{filename}"' if filename is not None else "")
+        body += (f"--{boundary}\r\nContent-Disposition: {where}\r\nContent-Type: {kind}\r\n\r\n"
+                 .encode() + data + b"\r\n")
+    return body + f"--{boundary}--\r\n".encode(), f"multipart/mixed; boundary={boundary}"
 
 
-def flow():
-    return packaged("flow", json.dumps({"initialNodes": [], "nodes": {}, "connections": {}}))
+def connection_xml(kind="sqlserver", server="db.example.com", user="reader", database="sales",
+                   port="1433"):
+    return (f"<connection class={quoteattr(kind)} server={quoteattr(server)} "
+            f"username={quoteattr(user)} dbname={quoteattr(database)} port={quoteattr(port)} "
+            f"authentication='sqlserver'/>")
 
 
-def mixed(doc, part, filename, content):
-    """Body and type of a request of two parts."""
-    pieces = []
-    for name, kind, body in (("request_payload", "text/xml", to_xml(doc)),
-                             (part, "application/octet-stream", content)):
-        named = f'; filename="{filename}"' if name == part else ""
-        pieces.append(f'--{BOUNDARY}\r\nContent-Disposition: name="{name}"{named}\r\n'
-                      f"Content-Type: {kind}\r\n\r\n".encode() + body + b"\r\n")
-    return b"".join(pieces) + f"--{BOUNDARY}--\r\n".encode(), f"multipart/mixed; boundary={BOUNDARY}"
+def workbook_bytes(sheets=("First", "Second"), dashboards=(), connection=None):
+    """A workbook with those sheets, which read one data source."""
+    worksheets = "".join(f"<worksheet name={quoteattr(s)}><table><view/></table></worksheet>"
+                         for s in sheets)
+    boards = "".join(f"<dashboard name={quoteattr(d)}><zones/></dashboard>" for d in dashboards)
+    windows = "".join(f"<window class={quoteattr(kind)} name={quoteattr(name)}/>"
+                      for kind, names in (("worksheet", sheets), ("dashboard", dashboards))
+                      for name in names)
+    return (f"<?xml version='1.0' encoding='utf-8' ?><workbook version='18.1'><datasources>"
+            f"<datasource caption='Sales' name='federated.1'>"
+            f"<connection class='federated'><named-connections><named-connection name='c.1' "
+            f"caption='db'>{connection or connection_xml()}</named-connection></named-connections>"
+            f"</connection></datasource></datasources><worksheets>{worksheets}</worksheets>"
+            f"<dashboards>{boards}</dashboards><windows>{windows}</windows></workbook>").encode()
 
 
-def publish(client, kind, project, content, filename, query="", **members):
-    doc = {kind: {"name": unique(kind), **members, "project": {"id": project}}}
-    raw, content_type = mixed(doc, f"tableau_{kind}", filename, content)
-    reply = client.call("POST", f"{client.site}/{kind}s{query}", raw=raw,
-                        content_type=content_type)
-    if reply.status != 201:
-        raise Refused(f"publish: {reply}")
-    return reply.doc[kind]
+def datasource_bytes(connection=None):
+    return (f"<?xml version='1.0' encoding='utf-8' ?><datasource formatted-name='federated.1' "
+            f"version='18.1'>{connection or connection_xml()}</datasource>").encode()
 
 
-def publish_workbook(client, project, sheets=("Overview", "Detail"), **members):
-    return publish(client, "workbook", project, workbook(*sheets), "w.twb", **members)
-
-
-def publish_datasource(client, project, **members):
-    return publish(client, "datasource", project, datasource(), "d.tds", **members)
-
-
-def publish_flow(client, project, **members):
-    return publish(client, "flow", project, flow(), "f.tfl", **members)
-
-
-PUBLISH = {"workbook": publish_workbook, "datasource": publish_datasource, "flow": publish_flow}
-
-
-def views_of(client, workbook_id):
-    """The views of a workbook, by name."""
-    doc = client.ok("GET", f"{client.site}/workbooks/{workbook_id}/views").doc
-    return {view["name"]: view for view in doc["views"].get("view", [])}
-
-
-def packaged(name, content):
-    """A package with that one file."""
+def package(name, data, **others):
+    """A zip archive that holds a document and other files."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as package:
-        package.writestr(name, content)
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, data)
+        for other, content in others.items():
+            archive.writestr(other, content)
     return out.getvalue()
 
 
-def let(client, project, grantee, *capabilities, type="workbooks", mode="Allow"):
-    """A default permission of the project for a user."""
-    client.ok("PUT", f"{client.site}/projects/{project}/default-permissions/{type}", {
-        "permissions": {"granteeCapabilities": [{"user": {"id": grantee}, "capabilities": {
-            "capability": [{"name": name, "mode": mode} for name in capabilities]}}]}})
+def flow_bytes(outputs=("Output",), server=None):
+    """A flow with those output steps, which reads a database where a server is given."""
+    nodes, connections = {}, {}
+    for name in outputs:
+        key = str(uuid.uuid4())
+        nodes[key] = {"nodeType": ".v1.WriteToHyper", "name": name, "id": key,
+                      "baseType": "output", "nextNodes": []}
+    if server:
+        key = str(uuid.uuid4())
+        connections[key] = {"connectionType": ".v1.SqlConnection", "id": key, "name": "db",
+                            "connectionAttributes": {"class": "sqlserver", "server": server,
+                                                     "username": "reader", "dbname": "sales"},
+                            "isPackaged": False}
+    return package("flow", json.dumps({
+        "parameters": {"parameters": {}}, "initialNodes": list(nodes), "nodes": nodes,
+        "connections": connections, "connectionIds": list(connections),
+        "documentId": str(uuid.uuid4())}).encode())
 
 
-def closed_project(client):
-    """A project whose content no rule opens to anyone."""
-    project = client.add_project()["id"]
-    for of in ("permissions", "default-permissions/workbooks", "default-permissions/datasources",
-               "default-permissions/flows"):
-        path = f"{client.site}/projects/{project}/{of}"
-        rules = client.ok("GET", path).doc["permissions"].get("granteeCapabilities", [])
-        for rule in rules:
-            (kind,) = [name for name in ("user", "group") if name in rule]
+def publish_reply(client, kind, filename, data, document, query="", **options):
+    """POST of a file with its request document; kind: workbook, datasource or flow."""
+    body, content_type = multipart([
+        ("request_payload", "", "text/xml", to_xml({kind: document}, namespace=None)),
+        (f"tableau_{kind}", filename, "application/octet-stream", data)])
+    return client.call("POST", f"{client.site}/{kind}s{query}", raw=body,
+                       content_type=content_type, **options)
+
+
+def _publish(client, kind, filename, data, name, project, query="", **members):
+    document = {"name": name or unique(kind), "project": {"id": project}}
+    document.update(members)
+    reply = publish_reply(client, kind, filename, data, document, query)
+    assert reply.status == 201, reply
+    return reply.doc[kind]
+
+
+def default_project(client):
+    reply = client.ok("GET", f"{client.site}/projects?filter=name:eq:Default")
+    return reply.doc["projects"]["project"][0]["id"]
+
+
+def new_project(client, **members):
+    """A project without any rule, so that only who is told so may see into it."""
+    members.setdefault("name", unique("project"))
+    project = client.ok("POST", f"{client.site}/projects", {"project": members}, 201).doc["project"]["id"]
+    for kind in ("", "workbooks", "datasources", "flows"):
+        path = f"{client.site}/projects/{project}/" + (
+            f"default-permissions/{kind}" if kind else "permissions")
+        for rule in client.ok("GET", path).doc["permissions"].get("granteeCapabilities", []):
             for capability in rule["capabilities"]["capability"]:
-                client.ok("DELETE", f"{path}/{kind}s/{rule[kind]['id']}/{capability['name']}/"
+                client.ok("DELETE", f"{path}/groups/{rule['group']['id']}/{capability['name']}/"
                           f"{capability['mode']}")
     return project
+
+
+def publish_workbook(client, name=None, project=None, data=None, query="", **members):
+    return _publish(client, "workbook", "book.twb", data or workbook_bytes(), name,
+                    project or default_project(client), query, **members)
+
+
+def publish_datasource(client, name=None, project=None, data=None, query="", **members):
+    return _publish(client, "datasource", "source.tds", data or datasource_bytes(), name,
+                    project or default_project(client), query, **members)
+
+
+def publish_flow(client, name=None, project=None, data=None, query="", **members):
+    return _publish(client, "flow", "flow.tfl", data or flow_bytes(), name,
+                    project or default_project(client), query, **members)
+
+
+def grant(client, project, user, kind=None, **modes):
+    """Rules on a project for a user: Read="Allow", Write="Deny" ...; with a kind
+    ("workbooks" ...) those that such items in it will begin with."""
+    path = f"default-permissions/{kind}" if kind else "permissions"
+    client.ok("PUT", f"{client.site}/projects/{project}/{path}", {"permissions": {
+        "granteeCapabilities": [{"user": {"id": user}, "capabilities": {"capability": [
+            {"name": name, "mode": mode} for name, mode in modes.items()]}}]}})

@@ -3,7 +3,7 @@ what rules over them, and what each refusal is called."""
 
 import pytest
 
-from contents import PUBLISH, closed_project, let, publish_workbook, views_of
+from content_samples import PUBLISH, closed_project, let, publish_workbook, views_of
 from easel_client import unique
 
 ZERO = "00000000-0000-4000-8000-000000000000"

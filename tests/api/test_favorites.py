@@ -2,7 +2,7 @@
 
 import pytest
 
-from contents import PUBLISH, closed_project, let, publish_workbook, views_of
+from content_samples import PUBLISH, closed_project, let, publish_workbook, views_of
 from easel_client import unique
 
 ZERO = "00000000-0000-4000-8000-000000000000"

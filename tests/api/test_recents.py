@@ -2,7 +2,7 @@
 
 import pytest
 
-from contents import closed_project, publish_workbook, views_of
+from content_samples import closed_project, publish_workbook, views_of
 from easel_client import unique
 
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from contents import PUBLISH, closed_project, publish_datasource, publish_workbook, views_of
+from content_samples import PUBLISH, closed_project, publish_datasource, publish_workbook, views_of
 from easel_client import unique
 
 ZERO = "00000000-0000-4000-8000-000000000000"
