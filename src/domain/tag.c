@@ -7,6 +7,7 @@
 #include "base/fold.h"
 #include "base/ident.h"
 #include "domain/actor.h"
+#include "domain/search.h"
 #include "domain/subject.h"
 #include "store/tx.h"
 
@@ -75,12 +76,14 @@ static enum err insert(struct tx *tx, const char *site_id, const struct subject 
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
 
-static enum err delete (struct tx *tx, const struct subject *item, const char *label,
-                        bool *found_r) {
+static enum err take_off(struct tx *tx, const struct subject *item, const char *label,
+                         bool *found_r)
+{
     struct stmt *stmt = prepare(tx, item->type, "DELETE FROM tag WHERE view_id = ?1 AND label = ?2",
                                 "DELETE FROM tag WHERE content_id = ?1 AND label = ?2", item->id);
     stmt_text(stmt, 2, label);
-    if (stmt_step(stmt) != DB_DONE) return tx_broken(tx);
+    if (stmt_step(stmt) != DB_DONE)
+        return tx_broken(tx);
     *found_r = stmt_changes(stmt) > 0;
     return E_OK;
 }
@@ -108,7 +111,9 @@ static enum err add(struct tx *tx, const struct actor *actor, const struct subje
         if (!err)
             err = insert(tx, actor->site_id, item, labels[i]);
     }
-    return err ? err : check_number(tx, item);
+    if (!err)
+        err = check_number(tx, item);
+    return err ? err : search_index(tx, actor->site_id, item->type, item->id);
 }
 
 enum err tag_add(struct tx *tx, const struct actor *actor, enum content_type type, const char *id,
@@ -126,10 +131,10 @@ enum err tag_remove(struct tx *tx, const struct actor *actor, enum content_type 
     bool found = false;
     enum err err = open_item(tx, actor, type, id, &item);
     if (!err)
-        err = delete (tx, &item, label, &found);
+        err = take_off(tx, &item, label, &found);
     if (!err && !found)
         err = tx_refuse(tx, E404007, "The %s has no tag '%.200s'.", content_type_name(type), label);
-    return err;
+    return err ? err : search_index(tx, actor->site_id, type, item.id);
 }
 
 /* ---- several items at once */
@@ -180,7 +185,9 @@ enum err tag_remove_all(struct tx *tx, const struct actor *actor, struct tag_ite
         if (!err)
             err = open_item(tx, actor, items[i].type, items[i].id, &item);
         for (size_t l = 0; l < count && !err; l++)
-            err = delete (tx, &item, labels[l], &ignored);
+            err = take_off(tx, &item, labels[l], &ignored);
+        if (!err)
+            err = search_index(tx, actor->site_id, item.type, item.id);
     }
     return err;
 }

@@ -42,3 +42,15 @@ CREATE TABLE recent (
 CREATE INDEX recent_newest ON recent (site_user_id, viewed_at);
 CREATE INDEX recent_content ON recent (content_id);
 CREATE INDEX recent_view ON recent (view_id);
+
+-- What can be searched for: one entry for each item, and its words in an index that
+-- each engine has in its own way (store/text_index.h).
+CREATE TABLE search_entry (
+    serial {int} NOT NULL PRIMARY KEY,
+    site_id {text} NOT NULL REFERENCES site (id) ON DELETE CASCADE,
+    content_id {text} UNIQUE REFERENCES content (id) ON DELETE CASCADE,
+    view_id {text} UNIQUE REFERENCES view (id) ON DELETE CASCADE,
+    project_id {text} UNIQUE REFERENCES project (id) ON DELETE CASCADE
+);
+CREATE INDEX search_entry_site ON search_entry (site_id);
+{text_index}
