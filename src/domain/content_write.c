@@ -8,6 +8,7 @@
 #include "domain/content_priv.h"
 #include "domain/permission.h"
 #include "domain/project_priv.h"
+#include "domain/search.h"
 #include "store/tx.h"
 
 /* ---- changing */
@@ -199,6 +200,8 @@ enum err content_item_update(struct tx *tx, const struct actor *actor, enum cont
         err = write_change(tx, &c, change);
     if (!err)
         err = settle_rules(tx, actor, &c);
+    if (!err)
+        err = search_index(tx, actor->site_id, type, c.item.id);
     if (!err)
         err = access_changed(tx, actor->site_id);
     if (err)

@@ -637,6 +637,34 @@ static bool printable(const char *text)
     return true;
 }
 
+/* /api/-/ is no version but a root of its own, whose methods have their whole path in
+ * the table and answer JSON. */
+static bool beside_versions(const char *version)
+{
+    return strcmp(version, "-") == 0;
+}
+
+/* The version of the URI; what stands beside versions is as the newest one. */
+static enum err read_version(struct call *call, const char *version)
+{
+    call->version = beside_versions(version) ? VERSION_LAST : version_parse(version);
+    if (beside_versions(version)) {
+        call->json = true;
+        return E_OK;
+    }
+    if (version_known(call->version)) {
+        call->version_text = version;
+        return E_OK;
+    }
+    /* /api/exp/, /api/metadata/ are not versions but other roots. */
+    bool a_root = strcmp(version, "exp") == 0 || strcmp(version, "metadata") == 0 ||
+                  strcmp(version, "v1") == 0;
+    if (a_root || !printable(version))
+        return unknown_resource(call);
+    return tx_refuse(&call->tx, E404001, "Version '%.40s' is not a valid version of the API.",
+                     version);
+}
+
 static enum err find_method(struct call *call)
 {
     struct path path;
@@ -644,22 +672,16 @@ static enum err find_method(struct call *call)
     if (!path_parse(call->tx.arena, http_path(call->http), &path) || path.count < 2 ||
         strcmp(path.segments[0], "api") != 0)
         return unknown_resource(call);
-    const char *version = path.segments[1];
-    call->version = version_parse(version);
-    if (!version_known(call->version)) {
-        /* /api/-/, /api/exp/, /api/metadata/ are not versions but other roots. */
-        bool a_root = strcmp(version, "-") == 0 || strcmp(version, "exp") == 0 ||
-                      strcmp(version, "metadata") == 0 || strcmp(version, "v1") == 0;
-        if (a_root || !printable(version))
-            return unknown_resource(call);
-        return tx_refuse(&call->tx, E404001, "Version '%.40s' is not a valid version of the API.",
-                         version);
-    }
-    call->version_text = version;
+    enum err err = read_version(call, path.segments[1]);
+    if (err)
+        return err;
+    size_t skipped = beside_versions(path.segments[1]) ? 0 : 2;
+    if (skipped && path.count > 2 && strcmp(path.segments[2], "api") == 0)
+        return unknown_resource(call);
     if (!query_parse(call->tx.arena, http_query(call->http), &call->query))
         return tx_refuse(&call->tx, E400000, "The query of the URI is malformed.");
-    router_find(call->rest->router, http_verb(call->http), path.segments + 2, path.count - 2,
-                &call->query, call->version, &route);
+    router_find(call->rest->router, http_verb(call->http), path.segments + skipped,
+                path.count - skipped, &call->query, call->version, &route);
     call->method = route.method;
     memcpy(call->params, route.params, sizeof call->params);
     if (call->method)
