@@ -37,7 +37,7 @@ test:
 bench:
 	@tools/install-deps.sh build run bench
 	@$(MAKE) --no-print-directory all
-	@ninja -C $(BUILD) bench/jwt_loop
+	@ninja -C $(BUILD) bench/jwt_loop bench/content_loop
 	@/usr/bin/python3 bench/run.py
 
 fuzz:

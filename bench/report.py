@@ -141,6 +141,9 @@ each. A run with a single answer that is not 2xx, or a lost connection, fails.
   made anew, at about half this rate.
 - **Verification**: one thread, no network: the same tokens through a bare loop
   (split, decode, HMAC, parse) and through Easel's parser with all checks.
+- **Workbook**: the whole process that reads it, pinned to one core; the sample 100
+  times in one process (`xmllint --repeat`). xmllint builds a tree; Easel keeps
+  what docs/content.md tells.
 - **Start**: from the start of the process to the first whole answer of
   serverinfo, asked every 0.2 ms, with 10,000 users, 1,000 projects and 100
   connected apps in the repository; memory one second after that answer.

@@ -220,6 +220,55 @@ def add_verification(bench):
               lambda figure: measure(figure, "easel_per_s"))
 
 
+def large_workbook(path, sample):
+    """A workbook of some 40 MB: the sample with its worksheets many times over."""
+    with open(sample, encoding="utf-8") as file:
+        text = file.read()
+    start, end = text.index("<worksheets>") + len("<worksheets>"), text.index("</worksheets>")
+    sheets = text[start:end]
+    with open(path, "w", encoding="utf-8") as out:
+        out.write(text[:start])
+        for i in range(40_000_000 // len(sheets.encode())):
+            out.write(sheets.replace("<worksheet name='", f"<worksheet name='{i} "))
+        out.write(text[end:])
+    return path
+
+
+def add_content(bench):
+    loop = os.path.join(bench.options.build, "bench", "content_loop")
+    sample = os.path.join(ROOT, "..", "shared", "fixtures", "workbooks", "RESTAPISample.twb")
+    for needed in (loop, sample):
+        if not os.path.exists(needed):
+            bench.skipped.append(("Reading a workbook", f"{os.path.basename(needed)} is not there"))
+            return
+    if not installed("xmllint"):
+        bench.skipped.append(("Reading a workbook", "xmllint is not installed"))
+        return
+    grown = {}
+
+    def measure(figure, command, rounds):
+        wait_for_quiet()
+        with on_core(SERVER_CORE):
+            start = time.monotonic()
+            out = subprocess.run(command, check=True, capture_output=True, text=True,
+                                 timeout=300).stdout
+        figure.add((time.monotonic() - start) * 1000 / rounds)
+        if out:
+            grown[command[1]] = json.loads(out)["grown_kib"] / 1024
+
+    large = large_workbook(bench.path("large.twb"), sample)
+    for key, title, path, rounds in (("sample", "the largest sample", sample, 100),
+                                     ("large", "40 MB", large, 1)):
+        repeat = ["--repeat"] if rounds == 100 else []
+        bench.add(f"content {key} xmllint", f"Workbook, {title}: xmllint --noout", "ms",
+                  lambda figure, c=["xmllint", "--noout", *repeat, path], n=rounds:
+                  measure(figure, c, n))
+        bench.add(f"content {key} easel", f"Workbook, {title}: Easel, all of content_read", "ms",
+                  lambda figure, c=[loop, path, str(rounds)], n=rounds: measure(figure, c, n))
+    bench.add("content large memory", "Workbook, 40 MB: memory that Easel needs for it", "MiB",
+              lambda figure: figure.add(grown[large]))
+
+
 def add_start(bench):
     easel, _, _ = bench.new_easel("easel-start", populate)
     easel.stop()
@@ -284,6 +333,10 @@ def aims(bench):
                   f"sign-in {alg}", lower, "at least", 0.5)
     ratio("GET of a user against the floor", "user easel", "user floor", "at least", 0.6)
     ratio("JWT verification against the bare loop", "jwt easel", "jwt reference", "at least", 1)
+    ratio("Reading the largest sample workbook against xmllint", "content sample easel",
+          "content sample xmllint", "at most", 2)
+    ratio("Reading a workbook of 40 MB against xmllint", "content large easel",
+          "content large xmllint", "at most", 2)
     for key, title, bound, unit in (("start easel", "Start to the first answer", 20, " ms"),
                                     ("start easel resident", "Idle resident memory", 16, " MiB")):
         if key in median:
@@ -325,7 +378,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--only", default="", help="candidates whose key has one of these words: "
-                        "floor,sign-in,user,jwt,start,projects,users,rights,groups,import")
+                        "floor,sign-in,user,jwt,content,start,projects,users,rights,groups,import")
     parser.add_argument("--easel-arg", action="append", default=[], metavar="ARG",
                         help="argument added to `easel serve`, e.g. --easel-arg=--threads=1")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
@@ -353,6 +406,8 @@ def main():
                 add_serving(bench)
             if bench.wanted("jwt"):
                 add_verification(bench)
+            if bench.wanted("content"):
+                add_content(bench)
             if bench.wanted("start"):
                 add_start(bench)
             if bench.wanted("projects"):

@@ -113,7 +113,8 @@ step_clang() {
 
 step_unit() {
     run "build with gcc, ASan and UBSan" build $SAN gcc -Db_sanitize=address,undefined || return
-    run "unit tests and fuzz seeds, SQLite and PostgreSQL" tests/with-postgres.sh "$0" --inner-unit
+    run "unit tests and fuzz seeds; SQLite, PostgreSQL, S3" \
+        tests/with-s3.sh tests/with-postgres.sh "$0" --inner-unit
 }
 
 step_api() {

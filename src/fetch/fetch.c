@@ -1,15 +1,7 @@
-/* fetch.c: see fetch.h. The only file that knows libcurl.
- *
- * libcurl is loaded when it is first needed, not linked: it and the libraries that it
- * brings would make every start a quarter slower, of a server that mostly never
- * fetches and of every command. */
+/* fetch.c: see fetch.h. */
 #include "fetch/fetch.h"
 
 #include <ctype.h>
-#define CURL_DISABLE_TYPECHECK /* its macros would name the functions that are not linked */
-#include <curl/curl.h>
-#include <dlfcn.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -20,6 +12,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "net/curl.h"
 
 enum { HEAD_MOST = 32 << 10, REDIRECTS_MOST = 3, URL_MOST = 2000, HEADER_SHOWN = 200 };
 
@@ -37,57 +30,14 @@ struct hop {
     bool no_store;
 };
 
-/* ---- libcurl */
-
-static const char LIBRARY[] = "libcurl.so.4", NO_LIBRARY[] = "libcurl cannot be loaded";
-
-/* clang-format off */
-#define FUNCTIONS(X)                                                             \
-    X(easy_cleanup) X(easy_getinfo) X(easy_init) X(easy_perform) X(easy_setopt)  \
-    X(easy_strerror) X(free) X(getdate) X(global_init) X(slist_append)           \
-    X(slist_free_all) X(url) X(url_cleanup) X(url_get) X(url_set)
-/* clang-format on */
-
-/* Immutable once loaded. */
-static struct {
-#define X(name) __typeof__(curl_##name) *name;
-    FUNCTIONS(X)
-#undef X
-} lib;
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool is_loaded;
-
-static bool load_function(void *library, const char *name, void *function_r)
-{
-    void *found = dlsym(library, name);
-    memcpy(function_r, &found, sizeof found); /* POSIX: a function's address fits */
-    return found != NULL;
-}
-
-/* Stays loaded until the process ends. */
-static void load(void)
-{
-    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    bool ok = library != NULL;
-#define X(name) ok = ok && load_function(library, "curl_" #name, &lib.name);
-    FUNCTIONS(X)
-#undef X
-    is_loaded = ok && lib.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-}
-
-static bool loaded(void)
-{
-    pthread_once(&once, load);
-    return is_loaded;
-}
+static const char NO_LIBRARY[] = "libcurl cannot be loaded";
 
 /* ---- URLs */
 
 static char *url_part(CURLU *url, CURLUPart part, unsigned flags)
 {
     char *text = NULL;
-    return lib.url_get(url, part, &text, flags) == CURLUE_OK ? text : NULL;
+    return curl_library()->url_get(url, part, &text, flags) == CURLUE_OK ? text : NULL;
 }
 
 static bool printable(const char *text)
@@ -109,28 +59,28 @@ static const char *parts_fault(CURLU *url, bool plain_http)
         fault = plain_http ? "neither https nor http" : "not https";
     else if (user || password)
         fault = "a URL with a user's name or password";
-    lib.free(scheme);
-    lib.free(host);
-    lib.free(user);
-    lib.free(password);
+    curl_library()->free(scheme);
+    curl_library()->free(host);
+    curl_library()->free(user);
+    curl_library()->free(password);
     return fault;
 }
 
 const char *fetch_url_fault(const char *text, bool plain_http)
 {
-    if (!loaded())
+    if (!curl_library())
         return NO_LIBRARY;
     if (strlen(text) > URL_MOST)
         return "longer than 2000 bytes";
     if (!printable(text))
         return "not printable ASCII without spaces";
-    CURLU *url = lib.url();
+    CURLU *url = curl_library()->url();
     if (!url)
         abort();
-    const char *fault = lib.url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK
+    const char *fault = curl_library()->url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK
                             ? parts_fault(url, plain_http)
                             : "not a URL with scheme and host";
-    lib.url_cleanup(url);
+    curl_library()->url_cleanup(url);
     return fault;
 }
 
@@ -138,10 +88,10 @@ const char *fetch_url_fault(const char *text, bool plain_http)
 static const char *origin_of(struct arena *arena, const char *text)
 {
     const char *origin = NULL;
-    CURLU *url = lib.url();
+    CURLU *url = curl_library()->url();
     if (!url)
         abort();
-    if (lib.url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) {
+    if (curl_library()->url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) {
         char *scheme = url_part(url, CURLUPART_SCHEME, 0), *host = url_part(url, CURLUPART_HOST, 0);
         char *port = url_part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
         if (scheme && host && port) {
@@ -150,11 +100,11 @@ static const char *origin_of(struct arena *arena, const char *text)
                 *p = (char)tolower((unsigned char)*p);
             origin = made;
         }
-        lib.free(scheme);
-        lib.free(host);
-        lib.free(port);
+        curl_library()->free(scheme);
+        curl_library()->free(host);
+        curl_library()->free(port);
     }
-    lib.url_cleanup(url);
+    curl_library()->url_cleanup(url);
     return origin;
 }
 
@@ -235,7 +185,7 @@ static void take_cache_control(struct hop *hop, const char *value)
 /* What is no date, as in "Expires: 0", has expired. */
 static int64_t expiry_of(const char *text)
 {
-    int64_t at = lib.getdate(text, NULL);
+    int64_t at = curl_library()->getdate(text, NULL);
     return at < 0 ? 0 : at;
 }
 
@@ -253,7 +203,7 @@ static void take_header(struct hop *hop, const char *line, size_t len)
     else if (is_header(line, len, "Expires", &value, &value_len))
         hop->expires = expiry_of(arena_strndup(hop->arena, value, value_len));
     else if (is_header(line, len, "Date", &value, &value_len))
-        hop->date = lib.getdate(arena_strndup(hop->arena, value, value_len), NULL);
+        hop->date = curl_library()->getdate(arena_strndup(hop->arena, value, value_len), NULL);
 }
 
 static size_t take_head(char *bytes, size_t size, size_t count, void *context)
@@ -298,7 +248,7 @@ static bool set_options(CURL *curl, struct hop *hop, const char *url, int64_t ti
     const struct fetch_guard *guard = hop->guard;
     const char *protocols = guard->plain_http ? "https,http" : "https";
     bool ok = true;
-#define SET(option, value) ok = ok && lib.easy_setopt(curl, option, value) == CURLE_OK
+#define SET(option, value) ok = ok && curl_library()->easy_setopt(curl, option, value) == CURLE_OK
     SET(CURLOPT_URL, url);
     SET(CURLOPT_PROTOCOLS_STR, protocols);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -338,7 +288,7 @@ static const char *failure_of(const struct hop *hop, CURLcode code)
                             (long long)hop->guard->timeout_ms);
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return "the server is stopping";
-    return arena_printf(hop->arena, "%s", lib.easy_strerror(code));
+    return arena_printf(hop->arena, "%s", curl_library()->easy_strerror(code));
 }
 
 /* Fetches from one URL; *next_r is where the answer leads, or NULL. */
@@ -348,23 +298,23 @@ static void run_hop(struct hop *hop, const char *url, int64_t timeout_ms, const 
     long status = 0;
     char *next = NULL;
     *next_r = NULL;
-    CURL *curl = lib.easy_init();
-    struct curl_slist *headers = lib.slist_append(NULL, ACCEPT);
+    CURL *curl = curl_library()->easy_init();
+    struct curl_slist *headers = curl_library()->slist_append(NULL, ACCEPT);
     if (!curl || !headers)
         abort();
     if (!set_options(curl, hop, url, timeout_ms, headers)) {
         answer->why = "libcurl does not know an option that is needed";
     } else {
-        CURLcode code = lib.easy_perform(curl);
+        CURLcode code = curl_library()->easy_perform(curl);
         answer->why = code == CURLE_OK ? NULL : failure_of(hop, code);
-        lib.easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-        lib.easy_getinfo(curl, CURLINFO_REDIRECT_URL, &next);
+        curl_library()->easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+        curl_library()->easy_getinfo(curl, CURLINFO_REDIRECT_URL, &next);
     }
     if (!answer->why && status >= 300 && status < 400 && next)
         *next_r = arena_strdup(hop->arena, next);
     answer->status = (int)status;
-    lib.easy_cleanup(curl);
-    lib.slist_free_all(headers);
+    curl_library()->easy_cleanup(curl);
+    curl_library()->slist_free_all(headers);
 }
 
 static void clear(struct hop *hop)

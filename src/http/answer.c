@@ -3,12 +3,14 @@
 #include "base/clock.h"
 #include "http/http_priv.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-/* A client that takes its answer slower than this is cut off, once
- * request_timeout_ms has passed too. */
-enum { SLOWEST_BYTES_PER_MS = 16 };
+/* Files are read in blocks of this size where sendfile(2) is no use, as with TLS. */
+enum { BLOCK = 64 * 1024 };
 
 /* ---- the request */
 
@@ -34,12 +36,6 @@ const char *http_header(const struct http_request *request, const char *name)
         if (h->name_len == len && strcasecmp(h->name, name) == 0)
             return h->value;
     return NULL;
-}
-
-const char *http_body(const struct http_request *request, size_t *len_r)
-{
-    *len_r = request->body_len;
-    return request->body_len ? request->body : "";
 }
 
 const char *http_peer(const struct http_request *request)
@@ -108,21 +104,67 @@ static void hand_over(struct http_request *request)
         request_drop(request);
 }
 
-void http_reply(struct http_request *request, int status, const char *content_type,
-                const void *body, size_t len)
+/* False where there is a reply already. */
+static bool begin_reply(struct http_request *request, int status, const char *content_type)
 {
     if (atomic_exchange(&request->replied, true))
-        return;
+        return false;
     request->status = status >= 200 && status <= 599 ? status : 500;
     request->content_type = content_type ? arena_strdup(request->arena, content_type) : NULL;
-    request->answer = body ? body : "";
-    request->answer_len = body ? len : 0;
+    return true;
+}
+
+static void end_reply(struct http_request *request)
+{
     /* From within handle() no other thread can see the request any more. */
     if (atomic_load_explicit(&request->state, memory_order_relaxed) == RUNNING &&
         pthread_equal(request->loop, pthread_self()))
         atomic_store_explicit(&request->state, ANSWERED, memory_order_relaxed);
     else
         hand_over(request);
+}
+
+void http_reply(struct http_request *request, int status, const char *content_type,
+                const void *body, size_t len)
+{
+    if (!begin_reply(request, status, content_type))
+        return;
+    request->answer = body ? body : "";
+    request->answer_len = body ? len : 0;
+    end_reply(request);
+}
+
+/* Asked before it is sent: the library (0.9.75) takes the end of a file for a socket
+ * that is full, and waits until the connection is idle for too long. */
+static bool holds(int fd, uint64_t offset, uint64_t len)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && (uint64_t)st.st_size >= offset &&
+           (uint64_t)st.st_size - offset >= len;
+}
+
+void http_reply_file(struct http_request *request, int status, const char *content_type, int fd,
+                     uint64_t offset, uint64_t len)
+{
+    if (!begin_reply(request, status, content_type)) {
+        close(fd);
+        return;
+    }
+    bool there = holds(fd, offset, len);
+    if (!there)
+        request->status = 500;
+    request->answer = "";
+    request->answer_file = fd;
+    request->answer_offset = offset;
+    request->answer_len = there ? len : 0;
+    end_reply(request);
+}
+
+void answer_recycle(struct http_request *request)
+{
+    if (request->answer_file >= 0)
+        close(request->answer_file);
+    request->answer_file = -1;
 }
 
 static void add_headers(struct http_request *request, struct MHD_Response *response)
@@ -136,11 +178,62 @@ static void add_headers(struct http_request *request, struct MHD_Response *respo
         MHD_add_response_header(response, "Connection", "close");
 }
 
-enum MHD_Result answer_send(struct http_request *request)
+/* ---- sending */
+
+struct sent_file {
+    int fd;
+    uint64_t offset;
+};
+
+static ssize_t read_block(void *arg, uint64_t at, char *bytes, size_t size)
+{
+    struct sent_file *file = arg;
+    ssize_t n = pread(file->fd, bytes, size, (off_t)(file->offset + at));
+    /* At an end before the end that was told the library must cut, not finish. */
+    return n > 0 ? n : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void close_sent(void *arg)
+{
+    struct sent_file *file = arg;
+    close(file->fd);
+    free(file);
+}
+
+static struct MHD_Response *read_in_blocks(struct http_request *request)
+{
+    struct sent_file *file = malloc(sizeof *file);
+    if (!file)
+        return NULL;
+    *file = (struct sent_file){request->answer_file, request->answer_offset};
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(request->answer_len, BLOCK, read_block, file, close_sent);
+    if (!response)
+        free(file);
+    return response;
+}
+
+/* The descriptor is the library's once it has taken it. */
+static struct MHD_Response *response_of(struct http_request *request)
 {
     /* The library does not write to it, whatever the parameter's type says. */
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        request->answer_len, (void *)(uintptr_t)request->answer, MHD_RESPMEM_PERSISTENT);
+    if (request->answer_file < 0 || !request->answer_len)
+        return MHD_create_response_from_buffer(request->answer_file < 0 ? request->answer_len : 0,
+                                               (void *)(uintptr_t)request->answer,
+                                               MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        request->server->tls
+            ? read_in_blocks(request)
+            : MHD_create_response_from_fd_at_offset64(request->answer_len, request->answer_file,
+                                                      request->answer_offset);
+    if (response)
+        request->answer_file = -1;
+    return response;
+}
+
+enum MHD_Result answer_send(struct http_request *request)
+{
+    struct MHD_Response *response = response_of(request);
     if (!response)
         return MHD_NO;
     add_headers(request, response);

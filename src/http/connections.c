@@ -53,13 +53,14 @@ void connections_release(struct http_server *server)
 
 /* ---- the sweeper */
 
-/* A peer that closed while nothing was asked of us: the library's edge-triggered
- * epoll does not see an end that came together with the last bytes. Twice, so
- * that a request just read by the loop is not cut off. */
+/* A peer that closed while nothing was asked of us, or before its body was whole:
+ * the library's edge-triggered epoll does not see an end that came together with
+ * the last bytes. Twice, so that a request just read by the loop is not cut off. */
 static void shut_the_gone(struct connection *c)
 {
     char byte;
-    bool ended = !atomic_load(&c->busy) && recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+    bool ended = (!atomic_load(&c->busy) || atomic_load(&c->awaited)) &&
+                 recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
     if (ended && c->seen_ended)
         shutdown(c->fd, SHUT_RDWR);
     c->seen_ended = ended;
@@ -134,6 +135,7 @@ static struct connection *connection_new(struct http_server *server, struct MHD_
         return NULL;
     connection->fd = MHD_get_connection_info(link, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     atomic_init(&connection->busy, false);
+    atomic_init(&connection->awaited, false);
     atomic_init(&connection->deadline_at, clock_monotonic() + server->config.request_timeout_ms);
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(link, MHD_CONNECTION_INFO_CLIENT_ADDRESS);

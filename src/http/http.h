@@ -13,14 +13,17 @@
  * 16 bytes a millisecond beyond that. Connections are limited in all and for each
  * address. A request that waits for its answer has no time limit here.
  *
- * Refusals of this layer (413, 414, 431, 503) go through `refuse`, so that they
+ * Refusals of this layer (413, 414, 431, 503, 507) go through `refuse`, so that they
  * carry the caller's envelope. Three cannot: a slow request (there would be 408)
  * is cut off, as the library takes no answer before the request is whole; a head
  * larger than `header_limit` by more than some KiB gets the library's own 414 or
  * 431; and what is no HTTP gets 400 without `refuse`. A chunked body beyond its
  * limit is read for one more MiB at most, for the same reason, then cut off.
  *
- * Bodies are held in memory; keeping large ones on disk comes with uploads. */
+ * Bodies are held in memory, but for requests that are granted more than
+ * `body_limit`: theirs go on to a file without a name once they exceed 64 KiB, and
+ * get time by what has arrived: beyond `request_timeout_ms` they must keep up 16
+ * bytes a millisecond. The file ends with the request, however that ends. */
 #ifndef EASEL_HTTP_HTTP_H
 #define EASEL_HTTP_HTTP_H
 
@@ -34,10 +37,12 @@ struct http_request;
 
 struct http_callbacks {
     void (*handle)(void *context, struct http_request *request);
-    /* Most bytes a body may have, asked once the headers are in (NULL: config). */
+    /* Most bytes a body may have, asked once the headers are in (NULL: config).
+     * More than config.body_limit makes it a body that may go to a file. */
     size_t (*body_limit)(void *context, struct http_request *request);
     /* Answers for this layer with http_reply before it returns; status is 413, 414,
-     * 431 or 503. There may be no body and, for 414, no sensible path. */
+     * 431, 503, or 507 where there was no room for the body (http_trouble says
+     * why). There may be no body and, for 414, no sensible path. */
     void (*refuse)(void *context, struct http_request *request, int status);
     /* After the answer was sent or the connection lost; status 0 for lost. For
      * logs and metrics; must not reply. Not called for a request whose headers
@@ -54,6 +59,8 @@ struct http_config {
     const char *tls_cert, *tls_key;   /* PEM files, both or neither */
     size_t header_limit;              /* bytes of request line and headers; 16 KiB */
     size_t body_limit;                /* bytes; 4 MiB */
+    const char *spool;                /* directory for larger bodies; NULL: in memory, too */
+    uint64_t spool_limit;             /* bytes of all bodies in files at a time; 0: no limit */
     unsigned connections;             /* in all; 4096 */
     unsigned connections_per_address; /* 0: no limit */
     int64_t request_timeout_ms;       /* 30000 */
@@ -84,7 +91,18 @@ const char *http_path(const struct http_request *request);
 const char *http_query(const struct http_request *request);
 /* Header by name without case; NULL where absent. */
 const char *http_header(const struct http_request *request, const char *name);
+/* The body where it is in memory; of length 0 where it is in a file. */
 const char *http_body(const struct http_request *request, size_t *len_r);
+/* False where the body is in memory. The descriptor stays the request's: no longer
+ * than it, and for pread alone. */
+bool http_body_file(const struct http_request *request, int *fd_r, uint64_t *len_r);
+/* Wherever it is: up to `size` bytes from `offset` on. 0 at its end; -1 with errno
+ * where it cannot be read. */
+int64_t http_body_read(const struct http_request *request, uint64_t offset, void *bytes,
+                       size_t size);
+uint64_t http_body_length(const struct http_request *request);
+/* Why this layer refused, for the log; NULL where the status says it all. */
+const char *http_trouble(const struct http_request *request);
 const char *http_peer(const struct http_request *request); /* address without port */
 const char *
 http_id(const struct http_request *request); /* unique, printable; also sent as X-Request-Id */
@@ -101,5 +119,27 @@ void http_reply_header(struct http_request *request, const char *name, const cha
  * content_type may be NULL when there is no body. From any thread, once. */
 void http_reply(struct http_request *request, int status, const char *content_type,
                 const void *body, size_t len);
+/* The same with `len` bytes of a file from `offset` on, which are read as they are
+ * sent. Takes `fd`: it is closed in any case. 500 where the file is shorter. */
+void http_reply_file(struct http_request *request, int status, const char *content_type, int fd,
+                     uint64_t offset, uint64_t len);
+
+/* ---- parts of what may be had (RFC 9110, section 14) */
+struct http_part {
+    int status; /* 200: all of it; 206: a part; 416: there is no such part, len is 0 */
+    uint64_t first, len, size;
+};
+/* What a Range header asks of `size` bytes. `range` and `if_range` may be NULL;
+ * `etag` is a strong one, in its quotes, or NULL. Several ranges, another unit and
+ * what is malformed ask for all of it. Pure. */
+struct http_part http_part_of(const char *range, const char *if_range, const char *etag,
+                              uint64_t size);
+/* The same out of the request's headers; ranges are for GET alone. */
+struct http_part http_part_asked(const struct http_request *request, const char *etag,
+                                 uint64_t size);
+/* Replies with a part, whose bytes are those of `fd` from `offset` on; takes `fd`,
+ * which for 416 may be -1. */
+void http_reply_part(struct http_request *request, const struct http_part *part,
+                     const char *content_type, const char *etag, int fd, uint64_t offset);
 
 #endif

@@ -30,6 +30,10 @@
 
 enum { ID_MAX = 64, WHY_ROOM = 256 };
 
+/* Who sends a large body or takes an answer slower than this is cut off, once
+ * request_timeout_ms has passed too. */
+enum { SLOWEST_BYTES_PER_MS = 16 };
+
 enum request_state { READING, RUNNING, WAITING, ABANDONED, ORPHANED, ANSWERED };
 
 struct header {
@@ -58,16 +62,23 @@ struct http_request {
     char peer[INET6_ADDRSTRLEN];
 
     /* The body has memory of its own, so that growing it leaves nothing behind
-     * in the arena. Never more than body_limit + 1 bytes. */
+     * in the arena. Never more than body_limit + 1 bytes. Where the body goes to a
+     * file (spool >= 0) it holds what is on its way there. */
     char *body;
     size_t body_len, body_room, body_limit;
-    size_t discarded; /* bytes read past the limit and thrown away */
-    int refusal;      /* status for when the rest of the body was read, or 0 */
+    bool may_spool;
+    int spool;
+    uint64_t spooled;    /* bytes in the file, counted in the server's `spooled` too */
+    size_t discarded;    /* bytes read past the limit and thrown away */
+    int refusal;         /* status for when the rest of the body was read, or 0 */
+    const char *trouble; /* for the log */
 
     int status;
     const char *content_type;
     const void *answer;
     size_t answer_len;
+    int answer_file; /* -1: `answer`; else answer_len bytes from answer_offset on */
+    uint64_t answer_offset;
     struct header *answer_headers;
 };
 
@@ -76,6 +87,7 @@ struct connection {
     struct http_request *request;    /* its own for as long as it lives; written under the lock */
     int fd;
     atomic_bool busy;              /* a request is under way */
+    atomic_bool awaited;           /* of that request, a part of the body is still to come */
     _Atomic(int64_t) deadline_at;  /* clock_monotonic, 0: none; past it the socket is shut down */
     struct tls_identity *identity; /* what its handshake shows; NULL without TLS */
     char peer[INET6_ADDRSTRLEN];
@@ -83,7 +95,7 @@ struct connection {
 };
 
 struct http_server {
-    struct http_config config; /* with defaults filled in; no pointers kept */
+    struct http_config config; /* with defaults filled in; of its pointers, spool alone */
     struct http_callbacks callbacks;
     struct MHD_Daemon *daemon;
     int listener, told; /* the socket, and what ends the acceptor; -1: closed */
@@ -92,8 +104,9 @@ struct http_server {
     char address[INET6_ADDRSTRLEN + 16];
     struct tls *tls; /* NULL: plain */
     atomic_bool draining, stopping, stopped;
-    atomic_uint references; /* one for the owner, one for each orphaned request */
-    atomic_uint repliers;   /* threads inside http_reply, loop threads not counted */
+    atomic_uint references;    /* one for the owner, one for each orphaned request */
+    atomic_uint repliers;      /* threads inside http_reply, loop threads not counted */
+    _Atomic(uint64_t) spooled; /* bytes of bodies in files */
     uint64_t id_base;
     atomic_uint_fast64_t id_count;
 
@@ -172,9 +185,19 @@ void request_end(void *server, struct MHD_Connection *link, void **request,
 /* Ends a request that has outlived its connection, with its hold on the server. */
 void request_drop(struct http_request *request);
 
+/* ---- body.c */
+/* A piece of the body. 0, or the status that it earns. */
+int body_take(struct http_request *request, const char *piece, size_t len);
+/* The last piece is in. */
+int body_end(struct http_request *request);
+/* Ready for the next request; memory worth keeping stays. */
+void body_recycle(struct http_request *request);
+
 /* ---- answer.c */
 /* On the loop thread, for an ANSWERED request. */
 enum MHD_Result answer_send(struct http_request *request);
+/* Lets go of a file that was not sent. */
+void answer_recycle(struct http_request *request);
 /* Bytes of body that a complete answer carried. */
 size_t answer_sent(const struct http_request *request);
 

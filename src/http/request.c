@@ -17,8 +17,6 @@
 
 enum {
     ARENA_FIRST = 8192,
-    BODY_FIRST = 4096,
-    BODY_KEPT = 65536,         /* a body buffer up to this size is kept for the next request */
     DISCARD_MAX = 1024 * 1024, /* read past the body limit before giving up on an answer */
 };
 
@@ -40,11 +38,14 @@ struct http_request *request_new(struct http_server *server)
     }
     request->server = server;
     request->arena = arena_new(ARENA_FIRST);
+    request->spool = request->answer_file = -1;
     return request;
 }
 
 void request_free(struct http_request *request)
 {
+    body_recycle(request);
+    answer_recycle(request);
     arena_free(&request->arena);
     free(request->body);
     free(request);
@@ -53,12 +54,9 @@ void request_free(struct http_request *request)
 /* Ready for the next request of the same connection. */
 static void request_recycle(struct http_request *request)
 {
+    body_recycle(request);
+    answer_recycle(request);
     arena_reset(request->arena);
-    if (request->body_room > BODY_KEPT) {
-        free(request->body);
-        request->body = NULL;
-        request->body_room = 0;
-    }
 }
 
 /* A bijection, so a counter stays unique through it (the finalizer of SplitMix64). */
@@ -118,7 +116,9 @@ void *request_begin(void *arg, const char *uri, struct MHD_Connection *link)
     request->lengths = request->codings = 0;
     request->body_len = request->discarded = 0;
     request->body_limit = server->config.body_limit;
+    request->may_spool = false;
     request->refusal = 0;
+    request->trouble = NULL;
     memcpy(request->peer, connection->peer, sizeof request->peer);
     make_id(request);
     take_target(request, uri);
@@ -201,15 +201,24 @@ static int judge_head(const struct http_request *request)
     return 0;
 }
 
-static int judge_length(struct http_request *request)
+/* What the caller grants beyond the common limit may go to a file. */
+static void ask_limit(struct http_request *request)
 {
     const struct http_callbacks *callbacks = &request->server->callbacks;
-    if (!request->lengths)
-        return 0;
+    if (!callbacks->body_limit)
+        return;
+    const struct http_config *config = &request->server->config;
+    request->body_limit = callbacks->body_limit(callbacks->context, request);
+    request->may_spool = config->spool && request->body_limit > config->body_limit;
+}
+
+static int judge_length(struct http_request *request)
+{
     /* The library has refused what is not a number. */
-    unsigned long long length = strtoull(http_header(request, "Content-Length"), NULL, 10);
-    if (length && callbacks->body_limit)
-        request->body_limit = callbacks->body_limit(callbacks->context, request);
+    unsigned long long length =
+        request->lengths ? strtoull(http_header(request, "Content-Length"), NULL, 10) : 0;
+    if (length || request->codings)
+        ask_limit(request);
     return length > request->body_limit ? 413 : 0;
 }
 
@@ -228,7 +237,6 @@ static void run_refuse(struct http_request *request, int status)
 
 static enum MHD_Result take_head(struct http_request *request, const char *verb)
 {
-    const struct http_callbacks *callbacks = &request->server->callbacks;
     request->verb = arena_strdup(request->arena, verb);
     request->head_bytes += strlen(verb) + sizeof "  HTTP/1.1\r\n" - 1;
     MHD_get_connection_values_n(request->link, MHD_HEADER_KIND, take_header, request);
@@ -237,34 +245,17 @@ static enum MHD_Result take_head(struct http_request *request, const char *verb)
         status = 503;
     if (!status)
         status = judge_length(request);
-    if (!status && request->codings && callbacks->body_limit)
-        request->body_limit = callbacks->body_limit(callbacks->context, request);
-    if (!status)
+    if (!status) {
+        atomic_store_explicit(&request->connection->awaited, request->lengths || request->codings,
+                              memory_order_relaxed);
         return MHD_YES;
+    }
     /* An answer this early makes the library close afterwards, body unread. */
     run_refuse(request, status);
     return answer_send(request);
 }
 
 /* ---- body */
-
-static bool body_reserve(struct http_request *request, size_t need)
-{
-    if (need <= request->body_room)
-        return true;
-    size_t room = request->body_room ? request->body_room : BODY_FIRST;
-    while (room < need)
-        room *= 2;
-    /* Never a byte past the limit, but for the closing NUL. */
-    if (room > request->body_limit + 1)
-        room = request->body_limit + 1;
-    char *body = realloc(request->body, room);
-    if (!body)
-        return false;
-    request->body = body;
-    request->body_room = room;
-    return true;
-}
 
 /* The library takes no answer in the middle of a body, so what exceeds the
  * limit is read and thrown away, up to a bound, and refused at its end. */
@@ -277,14 +268,8 @@ static enum MHD_Result discard(struct http_request *request, int status, size_t 
 
 static enum MHD_Result take_body(struct http_request *request, const char *piece, size_t len)
 {
-    if (request->refusal || len > request->body_limit - request->body_len)
-        return discard(request, request->refusal ? request->refusal : 413, len);
-    if (!body_reserve(request, request->body_len + len + 1))
-        return discard(request, 503, len);
-    memcpy(request->body + request->body_len, piece, len);
-    request->body_len += len;
-    request->body[request->body_len] = '\0';
-    return MHD_YES;
+    int status = request->refusal ? request->refusal : body_take(request, piece, len);
+    return status ? discard(request, status, len) : MHD_YES;
 }
 
 /* ---- handing over */
@@ -340,6 +325,9 @@ enum MHD_Result request_step(void *arg, struct MHD_Connection *link, const char 
         *upload_len = 0;
         return take_body(request, upload, len);
     }
+    atomic_store_explicit(&request->connection->awaited, false, memory_order_relaxed);
+    if (!request->refusal)
+        request->refusal = body_end(request);
     if (request->refusal) {
         run_refuse(request, request->refusal);
         return answer_send(request);
@@ -401,5 +389,6 @@ void request_end(void *arg, struct MHD_Connection *link, void **context,
         request_report(request, sent ? request->status : 0, sent ? answer_sent(request) : 0);
         request_recycle(request);
     }
+    atomic_store_explicit(&connection->awaited, false, memory_order_relaxed);
     atomic_store(&connection->busy, false);
 }

@@ -143,6 +143,7 @@ struct http_server *http_server_start(const struct http_config *config,
         return NULL;
     }
     server->config = *config;
+    server->config.spool = config->spool && *config->spool ? strdup(config->spool) : NULL;
     fill_config(&server->config);
     server->callbacks = *callbacks;
     server->listener = server->told = -1;
@@ -205,6 +206,7 @@ void server_unref(struct http_server *server)
     if (atomic_fetch_sub(&server->references, 1) != 1)
         return;
     await_repliers(server);
+    free((void *)(uintptr_t)server->config.spool);
     free(server);
 }
 

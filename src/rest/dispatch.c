@@ -692,9 +692,13 @@ void rest_refuse(void *context, struct http_request *request, int status)
         {414, E414000, "The URI of the request is longer than this server takes."},
         {431, E431000, "The headers of the request are larger than this server takes."},
         {503, E503000, "The server is stopping."},
+        {507, E503000, "The server has no room for the body of the request."},
     };
     struct call *call = call_new(context, request);
     enum err err = E500000;
+    if (http_trouble(request))
+        log_write(call->config->log, LOG_ERROR, "body not taken",
+                  LOG_S("request", http_id(request)), LOG_S("why", http_trouble(request)));
     for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
         if (refusals[i].status == status)
             err = tx_refuse(&call->tx, refusals[i].err, "%s", refusals[i].detail);

@@ -30,6 +30,7 @@
 #include "jobs/jobs.h"
 #include "rest/rest.h"
 #include "serve/seed.h"
+#include "store/blob.h"
 #include "store/lane.h"
 #include "store/tx.h"
 #include "tbl/settings.h"
@@ -59,6 +60,7 @@ struct server {
     struct throttle *throttle;
     struct visible_cache *visible;
     struct issuers *issuers;
+    struct blobs *blobs;
     struct lanes *lanes;
     struct user_hasher hasher;
     struct job_runner runners[JOB_KINDS];
@@ -98,7 +100,7 @@ static bool make_directory(const char *path, char *why, size_t why_size)
 {
     if (mkdir(path, 0700) == 0 || errno == EEXIST)
         return true;
-    snprintf(why, why_size, "cannot make the data directory %s: %s", path, strerror(errno));
+    snprintf(why, why_size, "cannot make the directory %s: %s", path, strerror(errno));
     return false;
 }
 
@@ -108,6 +110,22 @@ static struct keyring *load_keys(const struct config *config, char *why, size_t 
     if (*given)
         return keyring_parse(given, why, why_size);
     return keyring_load(config_text(config, "secret-key-file"), true, why, why_size);
+}
+
+/* Where content is, and where it waits on its way there. */
+static bool make_blobs(struct server *server, char *why, size_t why_size)
+{
+    const struct config *config = server->config;
+    const char *spool = config_text(config, "spool");
+    struct blobs_config blobs = {.url = config_text(config, "blobs"),
+                                 .staging = spool,
+                                 .region = config_text(config, "s3-region"),
+                                 .access_key = config_text(config, "s3-access-key"),
+                                 .secret_key = config_text(config, "s3-secret-key")};
+    if (!make_directory(spool, why, why_size))
+        return false;
+    server->blobs = blobs_open(&blobs, why, why_size);
+    return server->blobs != NULL;
 }
 
 /* Once a second some of what has expired goes, on the writer's thread. */
@@ -266,6 +284,7 @@ struct server *server_new(struct config *config, char *why, size_t why_size)
     make_log(server);
     const char *data = config_text(config, "data");
     bool ok = !*data || make_directory(data, why, why_size);
+    ok = ok && make_blobs(server, why, why_size);
     ok = ok && db_migrate(config_text(config, "repository"), why, why_size);
     ok = ok && (server->keyring = load_keys(config, why, why_size)) != NULL;
     ok = ok && (server->issuers =
@@ -296,6 +315,7 @@ void server_free(struct server **server)
     lanes_free(&s->lanes);  /* runs what waits, the record included */
     rest_free(&s->rest);
     jobs_free(&s->jobs);
+    blobs_close(&s->blobs);
     recorder_free(&s->recorder);
     throttle_free(&s->throttle);
     visible_cache_free(&s->visible);
@@ -407,6 +427,8 @@ bool server_listen(struct server *server, const char **address_r, char *why, siz
         .tls_key = *key ? key : NULL,
         .header_limit = config_size(c, "max-header"),
         .body_limit = config_size(c, "max-body"),
+        .spool = config_text(c, "spool"),
+        .spool_limit = config_size(c, "max-spool"),
         .connections = (unsigned)config_int(c, "max-connections"),
         .connections_per_address = (unsigned)config_int(c, "connections-per-address"),
         .request_timeout_ms = config_span(c, "request-timeout"),

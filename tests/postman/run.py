@@ -219,7 +219,7 @@ class Request:
                           why=self.override.get("why", "the reference has no such method"))
             return None if result["code"] in ("404003", "405000", "404000") else "answered"
         if not self.served:
-            result["outcome"] = "not served"
+            result.update(outcome="not served", why="the method is not served yet")
             return None if result["code"] in ("404003", "405000") else "served against the table"
         if document is not None and SCHEMA.complaint(document):
             return f"not valid: {SCHEMA.complaint(document)}"
@@ -302,9 +302,9 @@ def main(arguments):
         print(f"skipped: no request collection in {FIXTURES} (set EASEL_SPEC)")
         return
     results, complaints = run_all(arguments[0], only)
-    if write and not complaints:
+    if write and not only and not complaints:
         RESULTS.write_text(text_of(results))
-    elif not only:
+    if not write and not only:
         complaints += compare(results)
     for complaint in complaints:
         print(complaint)

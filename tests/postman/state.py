@@ -8,6 +8,7 @@ names it: `group-id` makes a group, `jwt` an app with a secret and a token of it
 import pathlib
 import re
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
 
@@ -113,8 +114,13 @@ class State:
         self.known["session-id"] = self.server.admin(self.content_url).session.token
 
     def make_job_id(self):
-        """The job of an import of users."""
-        self.known["job-id"] = self.import_users()
+        """The job of an import of users, which is done."""
+        path = f"{self.admin.site}/jobs/{self.import_users()}"
+        limit = time.monotonic() + 60
+        while "completedAt" not in self.admin.ok("GET", path).doc["job"]:
+            assert time.monotonic() < limit, path
+            time.sleep(0.05)
+        self.known["job-id"] = path.split("/")[-1]
 
     def make_admin_pat_name(self):
         self._token("admin-PAT", self.server.admin_name)

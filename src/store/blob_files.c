@@ -1,0 +1,265 @@
+/* blob_files.c: blobs as files.
+ *
+ *     DIR/ab/cdef...   the blob abcdef...
+ *     DIR/tmp/         what is being written; on the same file system, so that a
+ *                      rename puts it in its place at once and whole
+ *     DIR/lock         held shared while a blob is put in its place or found there
+ *                      again, alone while one is deleted; so none is deleted that a
+ *                      writer was just told to be there. By flock: other processes
+ *                      that share the directory take part
+ *
+ * The time of a file's last change says when it was stored or last found again. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/blob_priv.h"
+
+enum { SHARDS = 256, SHARD_CHARS = 2, NAME_ROOM = 80 };
+
+struct files {
+    struct blobs blobs;
+    char directory[BLOB_PATH_ROOM - NAME_ROOM];
+    atomic_bool made[SHARDS]; /* the shard's directory is there, durably */
+};
+
+static struct files *files_of(struct blobs *blobs)
+{
+    return (struct files *)blobs;
+}
+
+static void path_of(const struct files *files, const char *id, char path[BLOB_PATH_ROOM])
+{
+    snprintf(path, BLOB_PATH_ROOM, "%s/%.2s/%s", files->directory, id, id + SHARD_CHARS);
+}
+
+static void shard_of(const struct files *files, const char *id, char path[BLOB_PATH_ROOM])
+{
+    snprintf(path, BLOB_PATH_ROOM, "%s/%.2s", files->directory, id);
+}
+
+static int64_t changed_at(const struct stat *st)
+{
+    return (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
+}
+
+/* A descriptor that holds the lock, or -1 and errno. */
+static int lock(const struct files *files, int how)
+{
+    char path[BLOB_PATH_ROOM];
+    snprintf(path, sizeof path, "%s/lock", files->directory);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    while (fd >= 0 && flock(fd, how) != 0) {
+        if (errno == EINTR)
+            continue;
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+/* ---- storing */
+
+static enum blob_result make_shard(struct files *files, const char *shard, struct blob_telling to)
+{
+    unsigned number = (unsigned)strtoul(shard + strlen(shard) - SHARD_CHARS, NULL, 16);
+    if (atomic_load(&files->made[number]))
+        return BLOB_OK;
+    enum blob_result result = blob_directory(shard, to);
+    if (result == BLOB_OK)
+        atomic_store(&files->made[number], true);
+    return result;
+}
+
+/* True where it is there already and has its length; then it counts as new. */
+static bool found_again(const char *path, uint64_t size)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && (uint64_t)st.st_size == size &&
+           utimensat(AT_FDCWD, path, NULL, 0) == 0;
+}
+
+static enum blob_result put_in_place(struct files *files, struct blob_stage *stage,
+                                     struct blob *blob, struct blob_telling to)
+{
+    char path[BLOB_PATH_ROOM], shard[BLOB_PATH_ROOM];
+    struct stat st;
+    path_of(files, blob->id, path);
+    shard_of(files, blob->id, shard);
+    enum blob_result result = make_shard(files, shard, to);
+    if (result != BLOB_OK)
+        return result;
+    if (found_again(path, blob->size))
+        unlink(stage->path);
+    else if (futimens(stage->fd, NULL) != 0 || rename(stage->path, path) != 0)
+        return blob_tell(to, "cannot make", path);
+    stage->path[0] = '\0';
+    /* Also where another put it there, who may not have come this far. */
+    result = blob_sync_directory(shard, to);
+    if (result == BLOB_OK && stat(path, &st) != 0)
+        result = blob_tell(to, "cannot read", path);
+    if (result == BLOB_OK)
+        blob->stored_at = changed_at(&st);
+    return result;
+}
+
+static enum blob_result files_keep(struct blobs *blobs, struct blob_stage *stage, struct blob *blob,
+                                   struct blob_telling to)
+{
+    struct files *files = files_of(blobs);
+    if (fsync(stage->fd) != 0)
+        return blob_tell(to, "cannot write", stage->path);
+    int held = lock(files, LOCK_SH);
+    if (held < 0)
+        return blob_tell(to, "cannot lock", files->directory);
+    enum blob_result result = put_in_place(files, stage, blob, to);
+    close(held);
+    return result;
+}
+
+/* ---- reading */
+
+static enum blob_result absent(const char *id, struct blob_telling to)
+{
+    return blob_say(to, BLOB_ABSENT, "there is no blob %s", id);
+}
+
+static enum blob_result files_find(struct blobs *blobs, const char *id, struct blob *blob_r,
+                                   struct blob_telling to)
+{
+    char path[BLOB_PATH_ROOM];
+    struct stat st;
+    path_of(files_of(blobs), id, path);
+    if (stat(path, &st) != 0)
+        return errno == ENOENT ? absent(id, to) : blob_tell(to, "cannot read", path);
+    *blob_r = (struct blob){.size = (uint64_t)st.st_size, .stored_at = changed_at(&st)};
+    memcpy(blob_r->id, id, BLOB_ID_ROOM);
+    return BLOB_OK;
+}
+
+static enum blob_result files_open(struct blobs *blobs, const char *id, uint64_t offset,
+                                   uint64_t len, struct blob_file *file_r, struct blob_telling to)
+{
+    char path[BLOB_PATH_ROOM];
+    struct stat st;
+    path_of(files_of(blobs), id, path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? absent(id, to) : blob_tell(to, "cannot open", path);
+    if (fstat(fd, &st) != 0) {
+        enum blob_result result = blob_tell(to, "cannot read", path);
+        close(fd);
+        return result;
+    }
+    uint64_t size = (uint64_t)st.st_size;
+    uint64_t from = offset < size ? offset : size, left = size - from;
+    *file_r = (struct blob_file){.fd = fd, .offset = from, .len = len < left ? len : left};
+    return BLOB_OK;
+}
+
+/* ---- the checker's */
+
+/* False where the visitor wants no more. */
+static bool walk_shard(struct blobs *blobs, const char *shard, DIR *dir,
+                       bool (*visit)(void *context, const struct blob *blob), void *context)
+{
+    char unused[BLOB_WHY_ROOM];
+    struct blob_telling nobody = {unused, sizeof unused};
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        char id[BLOB_ID_ROOM + 256];
+        struct blob blob;
+        snprintf(id, sizeof id, "%s%s", shard, entry->d_name);
+        if (blob_id_valid(id) && files_find(blobs, id, &blob, nobody) == BLOB_OK &&
+            !visit(context, &blob))
+            return false;
+    }
+    return true;
+}
+
+static enum blob_result files_walk(struct blobs *blobs,
+                                   bool (*visit)(void *context, const struct blob *blob),
+                                   void *context, struct blob_telling to)
+{
+    bool on = true;
+    for (unsigned i = 0; i < SHARDS && on; i++) {
+        char name[SHARD_CHARS + 1], path[BLOB_PATH_ROOM];
+        snprintf(name, sizeof name, "%02x", i & 0xff);
+        shard_of(files_of(blobs), name, path);
+        DIR *dir = opendir(path);
+        if (!dir && errno == ENOENT)
+            continue;
+        if (!dir)
+            return blob_tell(to, "cannot read the directory", path);
+        on = walk_shard(blobs, name, dir, visit, context);
+        closedir(dir);
+    }
+    return BLOB_OK;
+}
+
+static enum blob_result remove_if_old(const char *path, const char *id, int64_t before,
+                                      struct blob_telling to)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return errno == ENOENT ? absent(id, to) : blob_tell(to, "cannot read", path);
+    if (changed_at(&st) >= before)
+        return blob_say(to, BLOB_IN_USE, "blob %s was stored or found again just now", id);
+    /* Not synced: one that a crash brings back is found by the next check. */
+    return unlink(path) == 0 ? BLOB_OK : blob_tell(to, "cannot delete", path);
+}
+
+static enum blob_result files_remove(struct blobs *blobs, const char *id, int64_t before,
+                                     struct blob_telling to)
+{
+    struct files *files = files_of(blobs);
+    char path[BLOB_PATH_ROOM];
+    path_of(files, id, path);
+    int held = lock(files, LOCK_EX);
+    if (held < 0)
+        return blob_tell(to, "cannot lock", files->directory);
+    enum blob_result result = remove_if_old(path, id, before, to);
+    close(held);
+    return result;
+}
+
+/* ---- the store */
+
+static void files_close(struct blobs *blobs)
+{
+    free(files_of(blobs));
+}
+
+static const struct blob_kind files_kind = {.syncs = true,
+                                            .close = files_close,
+                                            .keep = files_keep,
+                                            .find = files_find,
+                                            .open = files_open,
+                                            .walk = files_walk,
+                                            .remove = files_remove};
+
+struct blobs *blob_files_open(const char *where, struct blob_telling to)
+{
+    struct files *files = calloc(1, sizeof *files);
+    if (!files || !*where || strlen(where) >= sizeof files->directory) {
+        blob_say(to, BLOB_FAILED, "the directory of blobs is missing or too long");
+        free(files);
+        return NULL;
+    }
+    files->blobs.kind = &files_kind;
+    snprintf(files->directory, sizeof files->directory, "%s", where);
+    snprintf(files->blobs.staging, sizeof files->blobs.staging, "%s/tmp", where);
+    if (blob_directory(files->directory, to) == BLOB_OK &&
+        blob_directory(files->blobs.staging, to) == BLOB_OK)
+        return &files->blobs;
+    free(files);
+    return NULL;
+}
