@@ -82,7 +82,7 @@ static void handle(void *context, struct http_request *request)
 static size_t body_limit(void *context, struct http_request *request)
 {
     (void)context;
-    (void)request;
+    http_body_to_file(request);
     return (size_t)8 << 30;
 }
 

@@ -13,8 +13,9 @@
 #include "store/tx.h"
 
 static const struct content_refusals REFUSALS[TYPE_COUNT] = {
-#define CONTENT_KIND(type, unknown, unread, unwritten, owner, target, taken, renamed) \
-    [TYPE_##type] = {unknown, unread, unwritten, owner, target, taken, renamed},
+#define CONTENT_KIND(type, unknown, unread, unwritten, owner, target, taken, renamed, \
+                     undownloaded)                                                    \
+    [TYPE_##type] = {unknown, unread, unwritten, owner, target, taken, renamed, undownloaded},
 #include "tbl/content_kinds.def"
 #undef CONTENT_KIND
 };
@@ -29,8 +30,9 @@ const struct content_refusals *content_refusals(enum content_type type)
     "c.owner_id, o.name, c.data_type, c.certification_note, c.default_view_id, c.show_tabs, " \
     "c.has_extracts, c.encrypts_extracts, c.uses_remote_query_agent, c.is_certified, "        \
     "c.size_bytes, c.revision, c.sheet_count, c.created_at, c.updated_at, c.published_at, "   \
-    "c.content_type"
-enum { CONTENT_COLUMN_COUNT = 24 };
+    "c.content_type, c.serial, p.description, o.full_name, o.email, o.site_role, "            \
+    "o.last_login_at"
+enum { CONTENT_COLUMN_COUNT = 30 };
 #define CONTENT_JOINS \
     " FROM content c JOIN project p ON p.id = c.project_id JOIN site_user o ON o.id = c.owner_id "
 
@@ -68,6 +70,12 @@ static void item_read(struct tx *tx, struct stmt *stmt, void *row)
         .updated_at = stmt_get_int(stmt, 21),
         .published_at = stmt_get_int(stmt, 22),
         .type = type_of_name(stmt_get_text(stmt, 23)),
+        .serial = stmt_get_int(stmt, 24),
+        .project_description = tx_text(tx, stmt, 25),
+        .owner_full_name = tx_text(tx, stmt, 26),
+        .owner_email = tx_text(tx, stmt, 27),
+        .owner_role = tx_text(tx, stmt, 28),
+        .owner_last_login_at = stmt_get_int(stmt, 29),
     };
 }
 
@@ -107,25 +115,72 @@ enum err content_item_access(struct tx *tx, const struct actor *actor,
     return access_content(tx, actor, &ref, capabilities_r, NULL);
 }
 
+const char *content_id_of_url(struct tx *tx, const char *site_id, enum content_type type,
+                              const char *content_url)
+{
+    struct stmt *stmt = db_prepare(tx->db, "SELECT id FROM content WHERE site_id = ?1 AND "
+                                           "content_type = ?2 AND content_url_key = ?3");
+    stmt_text(stmt, 1, site_id);
+    stmt_text(stmt, 2, content_type_name(type));
+    stmt_text(stmt, 3, fold(tx->arena, content_url));
+    const char *id = stmt_step(stmt) == DB_ROW ? tx_text(tx, stmt, 0) : NULL;
+    stmt_reset(stmt);
+    return id;
+}
+
+enum err content_item_for(struct tx *tx, const struct actor *actor, enum content_type type,
+                          const char *id, cap_set needed, enum err refusal,
+                          struct content_item *item_r, cap_set *held_r)
+{
+    if (!content_item_find(tx, actor->site_id, type, id, item_r))
+        return unknown_item(tx, type, id);
+    enum err err = content_item_access(tx, actor, item_r, held_r);
+    if (!err && (needed | CAP_BIT(CAP_READ)) & ~*held_r)
+        err = tx_refuse(tx, refusal, "The user lacks a capability on the %s.",
+                        content_type_name(type));
+    return err;
+}
+
 enum err content_item_get(struct tx *tx, const struct actor *actor, enum content_type type,
                           const char *id, cap_set needed, struct content_item *item_r,
                           cap_set *capabilities_r)
 {
     cap_set held;
-    if (!content_item_find(tx, actor->site_id, type, id, item_r))
-        return unknown_item(tx, type, id);
-    enum err err = content_item_access(tx, actor, item_r, &held);
-    if (err)
-        return err;
+    enum err err = content_item_for(tx, actor, type, id, CAP_BIT(CAP_READ), REFUSALS[type].unread,
+                                    item_r, &held);
     if (capabilities_r)
         *capabilities_r = held;
-    if (!(held & CAP_BIT(CAP_READ)))
-        return tx_refuse(tx, REFUSALS[type].unread, "The user may not read the %s.",
+    if (!err && needed & ~held)
+        err = tx_refuse(tx, REFUSALS[type].unwritten, "The user lacks a capability on the %s.",
+                        content_type_name(type));
+    return err;
+}
+
+enum err content_item_by_url(struct tx *tx, const struct actor *actor, enum content_type type,
+                             const char *content_url, struct content_item *item_r)
+{
+    const char *id = content_id_of_url(tx, actor->site_id, type, content_url);
+    return id ? content_item_get(tx, actor, type, id, CAP_BIT(CAP_READ), item_r, NULL)
+              : unknown_item(tx, type, content_url);
+}
+
+enum err content_item_file(struct tx *tx, const struct actor *actor, enum content_type type,
+                           const char *id, struct content_item *item_r, const char **blob_id_r)
+{
+    cap_set held;
+    enum err err = content_item_get(tx, actor, type, id, CAP_BIT(CAP_READ), item_r, &held);
+    if (err)
+        return err;
+    if (!(held & CAP_BIT(CAP_EXPORT_XML)))
+        return tx_refuse(tx, REFUSALS[type].undownloaded, "The user may not download the %s.",
                          content_type_name(type));
-    if (needed & ~held)
-        return tx_refuse(tx, REFUSALS[type].unwritten, "The user lacks a capability on the %s.",
-                         content_type_name(type));
-    return E_OK;
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT blob_id FROM revision WHERE content_id = ?1 AND number = ?2");
+    stmt_text(stmt, 1, item_r->id);
+    stmt_int(stmt, 2, item_r->revision);
+    *blob_id_r = stmt_step(stmt) == DB_ROW ? tx_text(tx, stmt, 0) : NULL;
+    stmt_reset(stmt);
+    return *blob_id_r ? E_OK : tx_broken(tx);
 }
 
 /* ---- lists */
@@ -193,6 +248,42 @@ const size_t flow_field_count = sizeof flow_fields / sizeof *flow_fields;
 static const struct list_query WORKBOOK_LIST = LIST_OF("workbook");
 static const struct list_query DATASOURCE_LIST = LIST_OF("datasource");
 static const struct list_query FLOW_LIST = LIST_OF("flow");
+
+/* Adds what an owner's own items are found by; false where the request is full. */
+static bool only_of(struct tx *tx, const char *owner_id, struct list_request *list)
+{
+    static const struct list_field OWNER = {"ownerId", "c.owner_id", LIST_TEXT, OPS_EQ};
+    const char **values = arena_alloc(tx->arena, sizeof *values);
+    if (list->condition_count == LIST_CONDITIONS)
+        return false;
+    *values = owner_id;
+    list->conditions[list->condition_count++] =
+        (struct list_condition){.field = &OWNER, .op = "=", .values = values, .count = 1};
+    return true;
+}
+
+enum err content_item_list_of_user(struct tx *tx, const struct actor *actor, enum content_type type,
+                                   const char *user_id, bool owned, const struct list_request *list,
+                                   struct content_item **items_r, size_t *count_r, int64_t *total_r)
+{
+    char key[LUID_ROOM];
+    struct actor user;
+    struct list_request request = *list;
+    bool found = luid_valid(user_id);
+    if (found) {
+        luid_normalize(user_id, key);
+        found = actor_load(tx, key, &user) && strcmp(user.site_id, actor->site_id) == 0;
+    }
+    if (!actor_is_site_admin(actor) && !luid_equal(actor->user_id, user_id))
+        return tx_refuse(tx, type == TYPE_FLOW ? E403101 : E403018,
+                         "Only administrators may list what another user can see.");
+    if (!found)
+        return tx_refuse(tx, E404002, "User '%.64s' could not be found.", user_id);
+    if (owned && !only_of(tx, user.user_id, &request))
+        return tx_refuse(tx, E400000, "There are more than %d conditions.", LIST_CONDITIONS - 1);
+    user.visible = actor->visible;
+    return content_item_list(tx, &user, type, &request, items_r, count_r, total_r);
+}
 
 enum err content_item_list(struct tx *tx, const struct actor *actor, enum content_type type,
                            const struct list_request *list, struct content_item **items_r,

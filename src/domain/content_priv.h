@@ -8,7 +8,7 @@
 
 /* A row of tbl/content_kinds.def. */
 struct content_refusals {
-    enum err unknown, unread, unwritten, owner, target, taken, renamed;
+    enum err unknown, unread, unwritten, owner, target, taken, renamed, undownloaded;
 };
 const struct content_refusals *content_refusals(enum content_type type);
 
@@ -18,6 +18,14 @@ bool content_item_find(struct tx *tx, const char *site_id, enum content_type typ
 enum err content_item_access(struct tx *tx, const struct actor *actor,
                              const struct content_item *item, cap_set *capabilities_r);
 
+/* NULL: none of that content URL, whatever the case of its letters. */
+const char *content_id_of_url(struct tx *tx, const char *site_id, enum content_type type,
+                              const char *content_url);
+/* The item, if the actor holds `needed` and may read it; else `refusal`. */
+enum err content_item_for(struct tx *tx, const struct actor *actor, enum content_type type,
+                          const char *id, cap_set needed, enum err refusal,
+                          struct content_item *item_r, cap_set *held_r);
+
 /* Counts items and bytes of a type ("workbook" ... "view") on the site. */
 enum err content_counted(struct tx *tx, const char *site_id, const char *type_name, int64_t items,
                          int64_t bytes);
@@ -26,5 +34,7 @@ enum err content_counted(struct tx *tx, const char *site_id, const char *type_na
 struct publish_spec;
 enum err publish_views(struct tx *tx, const char *site_id, const char *workbook_id,
                        const struct publish_spec *spec);
+/* The same for the output steps of a flow (flow_step.c). */
+enum err publish_steps(struct tx *tx, const char *flow_id, const struct publish_spec *spec);
 
 #endif

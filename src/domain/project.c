@@ -66,6 +66,16 @@ enum err project_get(struct tx *tx, const char *site_id, const char *id, struct 
     return E_OK;
 }
 
+const char *project_default(struct tx *tx, const char *site_id)
+{
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT id FROM project WHERE site_id = ?1 AND is_default = 1");
+    stmt_text(stmt, 1, site_id);
+    const char *id = stmt_step(stmt) == DB_ROW ? tx_text(tx, stmt, 0) : "";
+    stmt_reset(stmt);
+    return id;
+}
+
 static bool read_more(struct tx *tx, const struct project *project, struct project_more *more_r)
 {
     struct stmt *stmt =

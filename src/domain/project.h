@@ -46,6 +46,8 @@ struct project_spec {
 enum err project_create(struct tx *tx, const struct actor *actor, const char *site_id,
                         const struct project_spec *spec, struct project *project_r);
 enum err project_create_default(struct tx *tx, const char *site_id, const char *owner_id);
+/* The id of the site's default project; "" where there is none. */
+const char *project_default(struct tx *tx, const char *site_id);
 /* E404005 where the site has no such project. */
 enum err project_get(struct tx *tx, const char *site_id, const char *id, struct project *project_r);
 enum err project_more(struct tx *tx, const struct actor *actor, const struct project *project,

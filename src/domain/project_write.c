@@ -184,12 +184,7 @@ static const char *rules_to_begin_with(struct tx *tx, const char *site_id,
 {
     if (parent->id)
         return parent->controlling_id ? parent->controlling_id : parent->id;
-    struct stmt *stmt =
-        db_prepare(tx->db, "SELECT id FROM project WHERE site_id = ?1 AND is_default = 1");
-    stmt_text(stmt, 1, site_id);
-    const char *id = stmt_step(stmt) == DB_ROW ? tx_text(tx, stmt, 0) : NULL;
-    stmt_reset(stmt);
-    return id;
+    return project_default(tx, site_id);
 }
 
 static enum err check_create(struct tx *tx, const struct actor *actor, const char *site_id,
@@ -226,8 +221,8 @@ enum err project_create(struct tx *tx, const struct actor *actor, const char *si
     if (spec->id)
         luid_normalize(spec->id, id);
     err = insert(tx, site_id, &whole, id, parent.id, false);
-    const char *rules = err ? NULL : rules_to_begin_with(tx, site_id, &parent);
-    if (rules)
+    const char *rules = err ? "" : rules_to_begin_with(tx, site_id, &parent);
+    if (*rules)
         err = permission_copy(tx, site_id, rules, id);
     return err ? err : project_get(tx, site_id, id, project_r);
 }

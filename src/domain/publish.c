@@ -35,23 +35,11 @@ const char *content_url_of_name(struct tx *tx, const char *name)
     return *url.bytes ? url.bytes : "_";
 }
 
-static bool url_taken(struct tx *tx, const char *site_id, enum content_type type, const char *url)
-{
-    struct stmt *stmt = db_prepare(tx->db, "SELECT 1 FROM content WHERE site_id = ?1 AND "
-                                           "content_type = ?2 AND content_url_key = ?3");
-    stmt_text(stmt, 1, site_id);
-    stmt_text(stmt, 2, content_type_name(type));
-    stmt_text(stmt, 3, fold(tx->arena, url));
-    bool taken = stmt_step(stmt) == DB_ROW;
-    stmt_reset(stmt);
-    return taken;
-}
-
 /* Name, Name_1, Name_2 ... */
 static const char *free_url(struct tx *tx, const char *site_id, const struct publish_spec *spec)
 {
     const char *base = content_url_of_name(tx, spec->name), *url = base;
-    for (int i = 1; url_taken(tx, site_id, spec->type, url); i++)
+    for (int i = 1; content_id_of_url(tx, site_id, spec->type, url); i++)
         url = arena_printf(tx->arena, "%s_%d", base, i);
     return url;
 }
@@ -114,7 +102,9 @@ static enum err check_project(struct tx *tx, const struct actor *actor,
                               const struct publish_spec *spec, struct project *project_r)
 {
     struct project_access access;
-    enum err err = project_get(tx, actor->site_id, spec->project_id, project_r);
+    const char *id = spec->project_id && *spec->project_id ? spec->project_id
+                                                           : project_default(tx, actor->site_id);
+    enum err err = project_get(tx, actor->site_id, id, project_r);
     if (!err)
         err = access_project(tx, actor, project_r->id, &access);
     if (err)
@@ -285,7 +275,7 @@ static enum err write_connections(struct tx *tx, const struct publish_spec *spec
                     "authentication_type, embeds_password, sealed_password, datasource_name, "
                     "datasource_content_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
                     "?11, ?12, ?13, ?14)");
-        stmt_text(stmt, 1, luid);
+        stmt_text(stmt, 1, c->id ? c->id : luid);
         stmt_text(stmt, 2, id);
         stmt_int(stmt, 3, (int64_t)i);
         stmt_text(stmt, 4, c->type);
@@ -327,6 +317,8 @@ enum err publish(struct tx *tx, const struct actor *actor, const struct publish_
         err = write_connections(tx, &spec, id);
     if (!err && spec.type == TYPE_WORKBOOK)
         err = publish_views(tx, actor->site_id, id, &spec);
+    if (!err && spec.type == TYPE_FLOW)
+        err = publish_steps(tx, id, &spec);
     if (!err)
         err = access_changed(tx, actor->site_id);
     *created_r = !exists;

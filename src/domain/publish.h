@@ -22,6 +22,7 @@ struct publish_view {
 };
 
 struct publish_connection {
+    const char *id; /* the LUID that the password was sealed for; NULL: one is made */
     const char *type, *server, *port, *user_name, *database, *filename, *authentication;
     bool embeds_password;
     const char *sealed_password;                          /* NULL: none */
@@ -30,7 +31,7 @@ struct publish_connection {
 
 struct publish_spec {
     enum content_type type;
-    const char *project_id;
+    const char *project_id;         /* NULL or "": the default project */
     const char *name, *description; /* description NULL: none */
     bool overwrite;
     const char *blob_id, *file_type, *data_type; /* data_type: of a data source */
@@ -42,6 +43,8 @@ struct publish_spec {
     size_t default_view; /* index */
     const struct publish_connection *connections;
     size_t connection_count;
+    const char *const *steps; /* names of the steps of a flow that write its output */
+    size_t step_count;
 };
 
 /* Whether the actor may publish there under that name; before a large file is read.

@@ -16,8 +16,10 @@
 #define VIEW_COLUMNS                                                                          \
     "v.id, v.name, v.content_url, v.view_url_name, v.sheet_type, v.workbook_id, c.name, "     \
     "c.owner_id, o.name, c.project_id, p.name, v.hidden, c.show_tabs, v.hits, v.created_at, " \
-    "v.updated_at"
-enum { VIEW_COLUMN_COUNT = 16 };
+    "v.updated_at, c.content_url, c.description, p.description, o.full_name, o.email, "       \
+    "o.site_role, c.has_extracts, c.size_bytes, c.sheet_count, c.created_at, c.updated_at, "  \
+    "o.last_login_at"
+enum { VIEW_COLUMN_COUNT = 28 };
 #define VIEW_JOINS                                                           \
     " FROM view v JOIN content c ON c.id = v.workbook_id JOIN project p ON " \
     "p.id = c.project_id JOIN site_user o ON o.id = c.owner_id "
@@ -41,6 +43,18 @@ static void view_read(struct tx *tx, struct stmt *stmt, void *row)
         .hits = stmt_get_int(stmt, 13),
         .created_at = stmt_get_int(stmt, 14),
         .updated_at = stmt_get_int(stmt, 15),
+        .workbook_content_url = tx_text(tx, stmt, 16),
+        .workbook_description = tx_text(tx, stmt, 17),
+        .project_description = tx_text(tx, stmt, 18),
+        .owner_full_name = tx_text(tx, stmt, 19),
+        .owner_email = tx_text(tx, stmt, 20),
+        .owner_role = tx_text(tx, stmt, 21),
+        .workbook_has_extracts = stmt_get_int(stmt, 22) != 0,
+        .workbook_size_bytes = stmt_get_int(stmt, 23),
+        .workbook_sheet_count = stmt_get_int(stmt, 24),
+        .workbook_created_at = stmt_get_int(stmt, 25),
+        .workbook_updated_at = stmt_get_int(stmt, 26),
+        .owner_last_login_at = stmt_get_int(stmt, 27),
     };
 }
 
@@ -155,9 +169,10 @@ enum err view_list_of_workbook(struct tx *tx, const struct actor *actor, const c
                                struct view **views_r, size_t *count_r)
 {
     struct content_item workbook;
+    cap_set held;
     enum db_result got;
-    enum err err =
-        content_item_get(tx, actor, TYPE_WORKBOOK, workbook_id, CAP_BIT(CAP_READ), &workbook, NULL);
+    enum err err = content_item_for(tx, actor, TYPE_WORKBOOK, workbook_id, CAP_BIT(CAP_READ),
+                                    E403004, &workbook, &held);
     if (err)
         return err;
     *views_r = arena_alloc(tx->arena, (size_t)(sheets_of(tx, workbook.id) + 1) * sizeof **views_r);
@@ -169,6 +184,37 @@ enum err view_list_of_workbook(struct tx *tx, const struct actor *actor, const c
     while ((got = stmt_step(stmt)) == DB_ROW)
         view_read(tx, stmt, &(*views_r)[(*count_r)++]);
     return got == DB_DONE ? keep_readable(tx, actor, *views_r, count_r) : tx_broken(tx);
+}
+
+/* ---- deleting */
+
+static enum err run(struct tx *tx, const char *sql, const struct view *view)
+{
+    struct stmt *stmt = db_prepare(tx->db, sql);
+    stmt_text(stmt, 1, view->id);
+    stmt_text(stmt, 2, view->workbook_id);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+enum err view_delete(struct tx *tx, const struct actor *actor, const char *id)
+{
+    struct view view;
+    if (!db_lock(tx->db, actor->site_id))
+        return tx_broken(tx);
+    enum err err = view_get(tx, actor, id, CAP_BIT(CAP_DELETE), &view, NULL);
+    if (!err)
+        err = permission_forget_item(tx, actor->site_id, view.id);
+    if (!err)
+        err = run(tx, "DELETE FROM view WHERE id = ?1 AND workbook_id = ?2", &view);
+    if (!err)
+        err = run(tx,
+                  "UPDATE content SET default_view_id = (SELECT v.id FROM view v WHERE "
+                  "v.workbook_id = ?2 AND v.hidden = 0 ORDER BY v.position LIMIT 1) WHERE id = ?2 "
+                  "AND default_view_id = ?1",
+                  &view);
+    if (!err && !view.hidden)
+        err = content_counted(tx, actor->site_id, "view", -1, 0);
+    return err ? err : access_changed(tx, actor->site_id);
 }
 
 /* ---- publishing */

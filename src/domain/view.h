@@ -18,13 +18,22 @@ struct view {
     const char *workbook_id, *workbook_name, *owner_id, *owner_name, *project_id, *project_name;
     bool hidden, show_tabs; /* show_tabs: of the workbook */
     int64_t hits, created_at, updated_at;
+    /* More of what holds it, as a content_item has it. */
+    const char *workbook_content_url, *workbook_description, *project_description;
+    const char *owner_full_name, *owner_email, *owner_role;
+    bool workbook_has_extracts;
+    int64_t workbook_size_bytes, workbook_sheet_count, workbook_created_at, workbook_updated_at;
+    int64_t owner_last_login_at;
 };
 
 /* The view, if the actor may read it and holds `needed`: E404011, E403004. */
 enum err view_get(struct tx *tx, const struct actor *actor, const char *id, cap_set needed,
                   struct view *view_r, cap_set *capabilities_r);
-/* Of a workbook that the actor may read, in the order of its tabs; hidden ones are
- * left out. */
+/* Takes the view off its workbook, until a new revision of the file brings the sheet
+ * back. Needs Delete: E404011, E403004. */
+enum err view_delete(struct tx *tx, const struct actor *actor, const char *id);
+/* Of a workbook that the actor may read (else E403004), in the order of its tabs;
+ * hidden ones are left out. */
 enum err view_list_of_workbook(struct tx *tx, const struct actor *actor, const char *workbook_id,
                                struct view **views_r, size_t *count_r);
 extern const struct list_field view_fields[];

@@ -169,6 +169,11 @@ const char *http_body(const struct http_request *request, size_t *len_r)
     return request->body_len ? request->body : "";
 }
 
+void http_body_to_file(struct http_request *request)
+{
+    request->may_spool = request->server->config.spool != NULL;
+}
+
 bool http_body_file(const struct http_request *request, int *fd_r, uint64_t *len_r)
 {
     *fd_r = request->spool;

@@ -20,10 +20,10 @@
  * 431; and what is no HTTP gets 400 without `refuse`. A chunked body beyond its
  * limit is read for one more MiB at most, for the same reason, then cut off.
  *
- * Bodies are held in memory, but for requests that are granted more than
- * `body_limit`: theirs go on to a file without a name once they exceed 64 KiB, and
- * get time by what has arrived: beyond `request_timeout_ms` they must keep up 16
- * bytes a millisecond. The file ends with the request, however that ends. */
+ * Bodies are held in memory, but for requests of which http_body_to_file was asked:
+ * theirs go on to a file without a name once they exceed 64 KiB, and get time by what
+ * has arrived: beyond `request_timeout_ms` they must keep up 16 bytes a millisecond.
+ * The file ends with the request, however that ends. */
 #ifndef EASEL_HTTP_HTTP_H
 #define EASEL_HTTP_HTTP_H
 
@@ -37,8 +37,8 @@ struct http_request;
 
 struct http_callbacks {
     void (*handle)(void *context, struct http_request *request);
-    /* Most bytes a body may have, asked once the headers are in (NULL: config).
-     * More than config.body_limit makes it a body that may go to a file. */
+    /* Most bytes a body may have, asked once the headers are in (NULL: config). May
+     * ask for a file (http_body_to_file). */
     size_t (*body_limit)(void *context, struct http_request *request);
     /* Answers for this layer with http_reply before it returns; status is 413, 414,
      * 431, 503, or 507 where there was no room for the body (http_trouble says
@@ -59,7 +59,7 @@ struct http_config {
     const char *tls_cert, *tls_key;   /* PEM files, both or neither */
     size_t header_limit;              /* bytes of request line and headers; 16 KiB */
     size_t body_limit;                /* bytes; 4 MiB */
-    const char *spool;                /* directory for larger bodies; NULL: in memory, too */
+    const char *spool;                /* directory of bodies in files; NULL: all in memory */
     uint64_t spool_limit;             /* bytes of all bodies in files at a time; 0: no limit */
     unsigned connections;             /* in all; 4096 */
     unsigned connections_per_address; /* 0: no limit */
@@ -93,6 +93,8 @@ const char *http_query(const struct http_request *request);
 const char *http_header(const struct http_request *request, const char *name);
 /* The body where it is in memory; of length 0 where it is in a file. */
 const char *http_body(const struct http_request *request, size_t *len_r);
+/* From within body_limit: this body goes to a file once it exceeds 64 KiB. */
+void http_body_to_file(struct http_request *request);
 /* False where the body is in memory. The descriptor stays the request's: no longer
  * than it, and for pread alone. */
 bool http_body_file(const struct http_request *request, int *fd_r, uint64_t *len_r);

@@ -201,24 +201,14 @@ static int judge_head(const struct http_request *request)
     return 0;
 }
 
-/* What the caller grants beyond the common limit may go to a file. */
-static void ask_limit(struct http_request *request)
-{
-    const struct http_callbacks *callbacks = &request->server->callbacks;
-    if (!callbacks->body_limit)
-        return;
-    const struct http_config *config = &request->server->config;
-    request->body_limit = callbacks->body_limit(callbacks->context, request);
-    request->may_spool = config->spool && request->body_limit > config->body_limit;
-}
-
 static int judge_length(struct http_request *request)
 {
+    const struct http_callbacks *callbacks = &request->server->callbacks;
     /* The library has refused what is not a number. */
     unsigned long long length =
         request->lengths ? strtoull(http_header(request, "Content-Length"), NULL, 10) : 0;
-    if (length || request->codings)
-        ask_limit(request);
+    if ((length || request->codings) && callbacks->body_limit)
+        request->body_limit = callbacks->body_limit(callbacks->context, request);
     return length > request->body_limit ? 413 : 0;
 }
 

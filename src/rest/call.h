@@ -11,6 +11,7 @@
 
 #include "domain/actor.h"
 #include "domain/list.h"
+#include "http/http.h"
 #include "rest/method.h"
 #include "rest/path.h"
 #include "rest/rest.h"
@@ -25,6 +26,15 @@
 /* Who is signed in: a session, its user and its scopes; immutable, shared. */
 struct caller;
 
+/* An answer that lies in a file: a part of it, and where that begins. */
+struct call_file {
+    struct http_part part;
+    const char *type, *etag;
+    int fd;
+    uint64_t offset;
+    bool set;
+};
+
 struct call {
     struct lane_job job; /* first: a job is its call */
     struct rest *rest;
@@ -37,8 +47,13 @@ struct call {
     struct query query;
     int version; /* VERSION() of the URI */
     const char *version_text;
-    bool json;                     /* the answer's form */
-    const struct el *in;           /* root of the request document; NULL where there is none */
+    bool json;           /* the answer's form */
+    const struct el *in; /* root of the request document; NULL where there is none */
+    struct {
+        int fd; /* the file that `bytes` are mapped from; -1: they are in memory */
+        const char *bytes;
+        size_t len;
+    } body;
     const struct part *parts;      /* of a multipart body, whose request_payload is `in` */
     struct el *out;                /* root of the answer */
     int status;                    /* of success; from the row, a handler may change it */
@@ -55,7 +70,8 @@ struct call {
     struct event event;                   /* about this call, for the record */
     bool record_it; /* a sign-in or sign-out: recorded also when it went well */
     bool recorded;
-    const char *answer; /* a body made by the handler itself, instead of out */
+    struct call_file file; /* an answer out of a file, instead of out */
+    const char *answer;    /* a body made by the handler itself, instead of out */
     const char *answer_type;
 };
 
@@ -83,6 +99,9 @@ enum err call_list(struct call *call, const struct list_field *fields, size_t co
 /* Writes the pagination element. */
 void call_pagination(struct call *call, const struct list_request *list, int64_t total);
 
+/* "http://host:port" of this server, as the caller wrote it. */
+const char *call_origin(struct call *call);
+
 /* ---- for dispatch.c and the files that end a call by themselves */
 void call_reply(struct call *call);
 
@@ -98,7 +117,7 @@ void caller_release(struct caller *caller);
 const struct session *caller_session(const struct caller *caller);
 const struct actor *caller_actor(const struct caller *caller);
 const struct scope_set *caller_scopes(const struct caller *caller);
-/* An answer kept for this caller under a URI and form, copied into `arena`; NULL
+/* An answer kept for this caller under an absolute URI and form, copied into `arena`; NULL
  * where there is none. A caller lives no longer than a generation of the
  * repository, so neither do its answers. */
 const char *caller_answer(const struct caller *caller, struct arena *arena, const char *path,

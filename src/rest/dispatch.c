@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -120,6 +121,24 @@ void call_pagination(struct call *call, const struct list_request *list, int64_t
     doc_attr_count(el, "totalAvailable", total);
 }
 
+/* What may stand in a Host header, port included. */
+static bool is_host(const char *text)
+{
+    size_t len = text ? strlen(text) : 0;
+    return len && len <= 255 &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") ==
+               len;
+}
+
+const char *call_origin(struct call *call)
+{
+    const char *host = http_header(call->http, "Host");
+    const char *proxied = http_header(call->http, "X-Forwarded-Proto");
+    bool tls = call->config->tls || (proxied && strcasecmp(proxied, "https") == 0);
+    return arena_printf(call->tx.arena, "%s://%s", tls ? "https" : "http",
+                        is_host(host) ? host : "localhost");
+}
+
 /* ---- the answer */
 
 static void send_bytes(struct call *call, int status, const char *bytes, size_t len)
@@ -133,6 +152,12 @@ static bool keeps_answer(const struct call *call)
            lanes_abilities(call->config->lanes) & DB_SOLE_OWNER;
 }
 
+/* Answers hold addresses of their own server. */
+static const char *kept_under(struct call *call)
+{
+    return arena_printf(call->tx.arena, "%s%s", call_origin(call), http_path(call->http));
+}
+
 static void send_document(struct call *call, int status)
 {
     struct buf out;
@@ -142,8 +167,8 @@ static void send_document(struct call *call, int status)
     else
         xml_write(&out, call->out, call->version_text);
     if (keeps_answer(call))
-        caller_keep(call->caller, http_path(call->http), http_query(call->http), call->json,
-                    out.bytes, out.len);
+        caller_keep(call->caller, kept_under(call), http_query(call->http), call->json, out.bytes,
+                    out.len);
     send_bytes(call, status, out.bytes, out.len);
 }
 
@@ -153,7 +178,7 @@ static bool send_kept(struct call *call)
     size_t len;
     if (!keeps_answer(call))
         return false;
-    const char *bytes = caller_answer(call->caller, call->tx.arena, http_path(call->http),
+    const char *bytes = caller_answer(call->caller, call->tx.arena, kept_under(call),
                                       http_query(call->http), call->json, &len);
     if (!bytes)
         return false;
@@ -244,6 +269,9 @@ void call_reply(struct call *call)
     log_event(call);
     if (call->err)
         send_error(call);
+    else if (call->file.set)
+        http_reply_part(call->http, &call->file.part, call->file.type, call->file.etag,
+                        call->file.fd, call->file.offset);
     else if (call->answer)
         http_reply(call->http, call->status, call->answer_type, call->answer, strlen(call->answer));
     else if (!call->out->children) /* a method without an answer, by 204 or 200 */
@@ -371,28 +399,68 @@ static enum err read_document(struct call *call, const char *type, const char *b
 
 /* The document beside a file may be empty or absent: what it must hold is asked for
  * by the handler. It may name each row of the file. */
-static enum err read_parts(struct call *call, const char *body, size_t len)
+static enum err read_parts(struct call *call)
 {
     static const struct doc_limits limits = {.depth = 64, .nodes = 2000000};
-    enum err err = multipart_read(call->tx.arena, http_header(call->http, "Content-Type"), body,
-                                  len, &multipart_limits_default, &call->parts, &call->tx.fault);
+    const char *type = http_header(call->http, "Content-Type");
+    size_t len = call->body.len;
+    enum err err =
+        call->body.fd < 0
+            ? multipart_read(call->tx.arena, type, call->body.bytes, len, &multipart_limits_default,
+                             &call->parts, &call->tx.fault)
+            : multipart_read_mapped(call->tx.arena, type, call->body.bytes, len,
+                                    &multipart_limits_default, &call->parts, &call->tx.fault);
     const struct part *payload = err ? NULL : part_find(call->parts, "request_payload");
     if (!payload)
         return err;
     const char *document = part_bytes(payload, &len);
+    if (len > call->config->body_limit)
+        return tx_refuse(&call->tx, E400000, "The part request_payload is too large.");
     return read_document(call, payload->type, document, len, &limits);
+}
+
+struct mapping {
+    void *at;
+    size_t len;
+};
+
+static void unmap(void *thing)
+{
+    const struct mapping *mapping = thing;
+    munmap(mapping->at, mapping->len);
+}
+
+/* A large body lies in a file, which is read as if it were in memory. */
+static enum err map_body(struct call *call)
+{
+    uint64_t len;
+    if (!http_body_file(call->http, &call->body.fd, &len)) {
+        call->body.fd = -1;
+        call->body.bytes = http_body(call->http, &call->body.len);
+        return E_OK;
+    }
+    call->body.len = (size_t)len;
+    void *at = mmap(NULL, call->body.len, PROT_READ, MAP_PRIVATE, call->body.fd, 0);
+    if (at == MAP_FAILED)
+        return tx_refuse(&call->tx, E500000, "The body of the request cannot be read back.");
+    struct mapping *mapping = arena_alloc(call->tx.arena, sizeof *mapping);
+    *mapping = (struct mapping){at, call->body.len};
+    arena_on_free(call->tx.arena, unmap, mapping);
+    call->body.bytes = at;
+    return E_OK;
 }
 
 static enum err read_body(struct call *call)
 {
-    size_t len;
-    const char *body = http_body(call->http, &len);
+    enum err err = map_body(call);
+    if (err)
+        return err;
     if (call->method->has_parts)
-        return read_parts(call, body, len);
+        return read_parts(call);
     if (strcmp(call->method->row->request, "none") == 0)
         return E_OK;
-    return read_document(call, http_header(call->http, "Content-Type"), body, len,
-                         &doc_limits_default);
+    return read_document(call, http_header(call->http, "Content-Type"), call->body.bytes,
+                         call->body.len, &doc_limits_default);
 }
 
 static enum err pass_gate(struct call *call)
@@ -569,28 +637,43 @@ static bool printable(const char *text)
     return true;
 }
 
+/* Roots beside the versions: their rows have the whole path in the table, and are
+ * answered as the newest version is. */
+static bool is_root(const char *segment)
+{
+    static const char *const roots[] = {"-", "exp", "metadata", "v1"};
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
+        if (strcmp(segment, roots[i]) == 0)
+            return true;
+    return false;
+}
+
 static enum err find_method(struct call *call)
 {
     struct path path;
     struct route route;
+    size_t from = 2; /* the first segment that is looked up */
     if (!path_parse(call->tx.arena, http_path(call->http), &path) || path.count < 2 ||
         strcmp(path.segments[0], "api") != 0)
         return unknown_resource(call);
     const char *version = path.segments[1];
     call->version = version_parse(version);
-    if (!version_known(call->version)) {
-        /* /api/-/, /api/exp/, /api/metadata/ are not versions but other roots. */
-        bool a_root = strcmp(version, "-") == 0 || strcmp(version, "exp") == 0 ||
-                      strcmp(version, "metadata") == 0 || strcmp(version, "v1") == 0;
-        if (a_root || !printable(version))
-            return unknown_resource(call);
+    if (is_root(version)) {
+        from = 0;
+        call->version = VERSION_LAST;
+    } else if (version_known(call->version)) {
+        call->version_text = version;
+    } else if (printable(version)) {
         return tx_refuse(&call->tx, E404001, "Version '%.40s' is not a valid version of the API.",
                          version);
+    } else {
+        return unknown_resource(call);
     }
-    call->version_text = version;
+    if (from && path.count > from && strcasecmp(path.segments[from], "api") == 0)
+        return unknown_resource(call); /* a whole path below a version */
     if (!query_parse(call->tx.arena, http_query(call->http), &call->query))
         return tx_refuse(&call->tx, E400000, "The query of the URI is malformed.");
-    router_find(call->rest->router, http_verb(call->http), path.segments + 2, path.count - 2,
+    router_find(call->rest->router, http_verb(call->http), path.segments + from, path.count - from,
                 &call->query, call->version, &route);
     call->method = route.method;
     memcpy(call->params, route.params, sizeof call->params);
@@ -677,7 +760,10 @@ size_t rest_body_limit(void *context, struct http_request *request)
         strncmp(http_path(request), "/api/", 5) != 0)
         return usual;
     struct call *call = call_new(rest, request);
-    return may_send_large(call) && take_large(rest, request) ? import : usual;
+    if (!may_send_large(call) || !take_large(rest, request))
+        return usual;
+    http_body_to_file(request); /* read_body maps it */
+    return import;
 }
 
 void rest_refuse(void *context, struct http_request *request, int status)

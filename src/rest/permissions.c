@@ -25,13 +25,15 @@ enum { GRANTEES_MOST = 10000 };
 static enum err find_target(struct call *call, struct target *target)
 {
     const char *segment = call_param(call, "content-type");
+    enum err err = project_get(&call->tx, call->session->site_id, call_param(call, "project-id"),
+                               &target->project);
+    if (err)
+        return err;
     target->type = *segment ? content_type_of_segment(segment) : TYPE_PROJECT;
     if (target->type == TYPE_COUNT)
         return tx_refuse(&call->tx, E404003, "A project has no default permissions for '%.60s'.",
                          segment);
-    enum err err = project_get(&call->tx, call->session->site_id, call_param(call, "project-id"),
-                               &target->project);
-    return err ? err : access_project(&call->tx, call->actor, target->project.id, &target->access);
+    return access_project(&call->tx, call->actor, target->project.id, &target->access);
 }
 
 /* The documented code differs by what is refused and for which type. */

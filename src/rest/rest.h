@@ -13,6 +13,7 @@
 #include "trust/jwt.h"
 
 struct http_request;
+struct blobs;
 struct jobs;
 struct issuers;
 struct keyring;
@@ -35,6 +36,8 @@ struct rest_config {
     struct issuers *issuers;
     struct log *log;
     struct jobs *jobs;
+    struct blobs *blobs;
+    bool tls;                        /* it listens by HTTPS */
     size_t body_limit, import_limit; /* bytes of a body; of one that carries a file */
 };
 

@@ -204,7 +204,7 @@ static bool make_lanes(struct server *server, char *why, size_t why_size)
     server->swept_at = clock_now();
     struct lanes_config lanes = {.url = config_text(config, "repository"),
                                  .readers = (unsigned)config_int(config, "repository-workers"),
-                                 .blocking = 2,
+                                 .blocking = 4,
                                  .queue_limit = QUEUE_LIMIT,
                                  .ride = ride,
                                  .context = server,
@@ -269,6 +269,8 @@ static void make_rest(struct server *server)
                                .issuers = server->issuers,
                                .log = server->log,
                                .jobs = server->jobs,
+                               .blobs = server->blobs,
+                               .tls = *config_text(server->config, "tls-cert") != 0,
                                .body_limit = config_size(server->config, "max-body"),
                                .import_limit = config_size(server->config, "max-import")};
     struct rest_tuning tuning = tuning_of(server->config);

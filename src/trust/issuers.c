@@ -50,7 +50,7 @@ struct issuers {
     struct map *entries; /* "issuer\njwks_uri" -> struct entry */
     struct entry *head, **tail;
     pthread_t *threads;
-    unsigned started, idle;
+    unsigned started, idle, queued;
 };
 
 static int64_t clock_of(const struct issuers *issuers)
@@ -276,6 +276,7 @@ static struct entry *take_flight(struct issuers *issuers)
 {
     struct entry *entry = issuers->head;
     if (entry) {
+        issuers->queued--;
         issuers->head = entry->next;
         if (!issuers->head)
             issuers->tail = &issuers->head;
@@ -316,12 +317,14 @@ static void start_thread(struct issuers *issuers)
     pthread_attr_destroy(&attr);
 }
 
-/* False: it cannot be fetched now, since the server stops or no thread can be made. */
+/* False: it cannot be fetched now, since the server stops or no thread can be made. A
+ * thread that was woken is idle until it runs, but the flight it was woken for is
+ * still queued: each of those has its thread. */
 static bool start_flight(struct issuers *issuers, struct entry *entry)
 {
     if (issuers->stopping)
         return false;
-    if (issuers->config.threads && !issuers->idle && issuers->started < issuers->config.threads)
+    if (issuers->idle <= issuers->queued && issuers->started < issuers->config.threads)
         start_thread(issuers);
     if (issuers->config.threads && !issuers->started)
         return false;
@@ -329,6 +332,7 @@ static bool start_flight(struct issuers *issuers, struct entry *entry)
     if (issuers->config.threads) {
         *issuers->tail = entry;
         issuers->tail = &entry->next;
+        issuers->queued++;
         pthread_cond_signal(&issuers->wake);
     }
     return true;

@@ -3,6 +3,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <sys/mman.h>
 
 #include "base/arena.h"
 #include "base/codec.h"
@@ -10,6 +11,7 @@
 const struct multipart_limits multipart_limits_default = {.parts = 16, .headers = 4096};
 
 enum { BOUNDARY_MOST = 70 /* RFC 2046 section 5.1.1 */, NAME_MOST = 200, FILENAME_MOST = 1000 };
+enum { WINDOW = 4 << 20, PAGE = 64 << 10 /* a multiple of every page size in use */ };
 
 struct reader {
     struct arena *arena;
@@ -20,6 +22,7 @@ struct reader {
     size_t delimiter_len;
     struct part *first, *last;
     size_t count;
+    bool mapped; /* the body is a file in memory, its start that of a page */
 };
 
 #define refuse(r, ...) fault_set((r)->fault, (r)->arena, E400000, __VA_ARGS__)
@@ -132,13 +135,29 @@ static const char *after_delimiter(const struct reader *r, const char *p, bool *
     return p < r->end && *p == '\n' ? p + 1 : NULL;
 }
 
+/* Where the delimiter's bytes occur next, from p on; NULL: nowhere. A mapped body is
+ * looked through in windows, each given back before the next. */
+static const char *find_bytes(const struct reader *r, const char *p)
+{
+    while (r->mapped && (size_t)(r->end - p) > WINDOW) {
+        const char *found = memmem(p, WINDOW, r->delimiter, r->delimiter_len);
+        if (found)
+            return found;
+        size_t start = (size_t)(p - r->begin) & ~(size_t)(PAGE - 1);
+        size_t end = ((size_t)(p - r->begin) + WINDOW - r->delimiter_len) & ~(size_t)(PAGE - 1);
+        madvise((void *)(r->begin + start), end - start, MADV_DONTNEED);
+        p += WINDOW - r->delimiter_len;
+    }
+    return memmem(p, (size_t)(r->end - p), r->delimiter, r->delimiter_len);
+}
+
 /* The next delimiter that stands at the start of a line, from r->at on; NULL where
  * there is none. *content_end_r: before the line's end that belongs to it. */
 static const char *find_delimiter(const struct reader *r, const char **content_end_r,
                                   const char **behind_r, bool *closes_r)
 {
     for (const char *p = r->at; p < r->end; p++) {
-        p = memmem(p, (size_t)(r->end - p), r->delimiter, r->delimiter_len);
+        p = find_bytes(r, p);
         if (!p)
             return NULL;
         bool line_start = p == r->begin || p[-1] == '\n';
@@ -296,6 +315,16 @@ static enum err read_parts(struct reader *r)
     return r->count ? E_OK : refuse(r, "The body has no parts.");
 }
 
+static enum err read_all(struct reader *r, const char *content_type, const struct part **parts_r)
+{
+    enum err err = read_boundary(r, content_type);
+    if (!err)
+        err = read_parts(r);
+    if (!err)
+        *parts_r = r->first;
+    return err;
+}
+
 enum err multipart_read(struct arena *arena, const char *content_type, const char *bytes,
                         size_t len, const struct multipart_limits *limits,
                         const struct part **parts_r, struct fault *fault)
@@ -308,12 +337,21 @@ enum err multipart_read(struct arena *arena, const char *content_type, const cha
                        .begin = bytes,
                        .at = bytes,
                        .end = bytes + len};
-    enum err err = read_boundary(&r, content_type);
-    if (!err)
-        err = read_parts(&r);
-    if (!err)
-        *parts_r = r.first;
-    return err;
+    return read_all(&r, content_type, parts_r);
+}
+
+enum err multipart_read_mapped(struct arena *arena, const char *content_type, const char *bytes,
+                               size_t len, const struct multipart_limits *limits,
+                               const struct part **parts_r, struct fault *fault)
+{
+    struct reader r = {.arena = arena,
+                       .fault = fault,
+                       .limits = limits,
+                       .begin = bytes,
+                       .at = bytes,
+                       .end = bytes + len,
+                       .mapped = true};
+    return read_all(&r, content_type, parts_r);
 }
 
 const struct part *part_find(const struct part *parts, const char *name)

@@ -37,6 +37,11 @@ extern const struct multipart_limits multipart_limits_default;
 enum err multipart_read(struct arena *arena, const char *content_type, const char *bytes,
                         size_t len, const struct multipart_limits *limits,
                         const struct part **parts_r, struct fault *fault);
+/* The same for a body that is a file mapped into memory: pages that were looked at are
+ * given back to the system on the way, so that a body of gigabytes takes a few MiB. */
+enum err multipart_read_mapped(struct arena *arena, const char *content_type, const char *bytes,
+                               size_t len, const struct multipart_limits *limits,
+                               const struct part **parts_r, struct fault *fault);
 /* NULL where there is none. */
 const struct part *part_find(const struct part *parts, const char *name);
 const char *part_bytes(const struct part *part, size_t *len_r);

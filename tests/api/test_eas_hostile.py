@@ -11,7 +11,7 @@ from easel_client import check_refusal, unique
 from orgs import Org
 from providers import (DROP, JWKS, LOOPBACK, OAUTH, OIDC, Key, Provider, register, remove, send,
                        token)
-from test_eas_signin import last_event
+from test_eas_signin import event_of
 
 MAX_BODY = 64 << 10
 
@@ -49,7 +49,7 @@ def refusal(org, jwt, number=10085):
     reply = org.jwt_reply(jwt)
     check_refusal(reply, 401001, 401)
     assert reply.detail == f"Error signing in to Tableau Server ({number})", reply
-    return last_event(org.server, lambda e: e["kind"] == "signin" and e.get("check"))
+    return event_of(org.server, reply)
 
 
 def drip(handler):

@@ -123,6 +123,9 @@ static size_t body_limit(void *context, struct http_request *request)
     const char *path = http_path(request);
     if (strcmp(path, "/small") == 0)
         return LIMIT;
+    if (strcmp(path, "/memory") == 0)
+        return 1 << 20;
+    http_body_to_file(request);
     return strcmp(path, "/middle") == 0 ? 1 << 20 : (size_t)4 << 30;
 }
 
@@ -374,11 +377,13 @@ static void bodies_are_where_they_should_be(void **state)
         uint64_t len;
         const char *where;
     } cases[] = {
-        {"/small", 0, "memory"},      {"/small", 1, "memory"},    {"/small", LIMIT, "memory"},
-        {"/middle", 0, "memory"},     {"/middle", 1, "memory"},   {"/middle", LIMIT + 1, "memory"},
-        {"/middle", 65535, "memory"}, {"/middle", 65536, "file"}, {"/middle", 65537, "file"},
-        {"/middle", 1 << 20, "file"}, {"/large", 131070, "file"}, {"/large", 131071, "file"},
-        {"/large", 9999999, "file"},
+        {"/small", 0, "memory"},      {"/small", 1, "memory"},
+        {"/small", LIMIT, "memory"},  {"/middle", 0, "memory"},
+        {"/middle", 1, "memory"},     {"/middle", LIMIT + 1, "memory"},
+        {"/middle", 65535, "memory"}, {"/middle", 65536, "file"},
+        {"/middle", 65537, "file"},   {"/middle", 1 << 20, "file"},
+        {"/large", 131070, "file"},   {"/large", 131071, "file"},
+        {"/large", 9999999, "file"},  {"/memory", 1 << 20, "memory"},
     };
     struct stand *stand = stand_start((struct http_config){0});
     for (int chunked = 0; chunked < 2; chunked++) {

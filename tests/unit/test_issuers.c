@@ -39,7 +39,8 @@ struct world {
     int metadata_fetches, keys_fetches;
     pthread_mutex_t lock; /* threads: guards what follows */
     pthread_cond_t changed;
-    bool held; /* fetches wait */
+    bool held;   /* fetches wait */
+    int held_up; /* how many did */
     int came;
 };
 
@@ -48,6 +49,8 @@ static bool get(void *context, struct arena *arena, const char *url, struct fetc
     struct world *world = context;
     bool is_keys = strstr(url, "jwks") != NULL, is_metadata = strstr(url, "openid") != NULL;
     pthread_mutex_lock(&world->lock);
+    world->held_up += world->held;
+    pthread_cond_broadcast(&world->changed);
     while (world->held)
         pthread_cond_wait(&world->changed, &world->lock);
     world->keys_fetches += is_keys;
@@ -457,6 +460,43 @@ static void many_wait_for_one_fetch(void **state)
     FETCHES(world, 1);
 }
 
+static void ask_for(struct world *world, struct waiter *waiter, int number)
+{
+    struct keys_found found;
+    struct keys_request request = {.issuer = arena_printf(world->arena, ISSUER "/%d", number),
+                                   .jwks_uri = JWKS_URL,
+                                   .kid = "a",
+                                   .alg = jws_alg_find("ES256")};
+    *waiter = (struct waiter){{came, NULL}, world, 0};
+    assert_int_equal(issuers_find(world->issuers, world->arena, &request, &found), KEYS_WAIT);
+    issuers_await(world->issuers, &request, &waiter->base);
+}
+
+/* Issuers that are asked for at once are fetched at once, up to the number of threads,
+ * also where a thread is idle from before: a slow one holds up none of the others. */
+static void issuers_do_not_wait_for_each_other(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 30; round++) {
+        struct world world;
+        struct waiter waiters[5];
+        void *state_of = &world;
+        make(&world, 4);
+        ask_for(&world, &waiters[4], 4);
+        await_all(&world, 1);
+        hold(&world, true);
+        for (int i = 0; i < 4; i++)
+            ask_for(&world, &waiters[i], i);
+        pthread_mutex_lock(&world.lock);
+        while (world.held_up < 4)
+            pthread_cond_wait(&world.changed, &world.lock);
+        pthread_mutex_unlock(&world.lock);
+        hold(&world, false);
+        await_all(&world, 5);
+        end(&state_of);
+    }
+}
+
 static void waiting_for_nothing_comes_back_at_once(void **state)
 {
     struct world *world = *state;
@@ -510,6 +550,7 @@ int main(void)
         TEST(found_keys_outlive_the_set),
         TEST(issuers_are_bounded),
         THREADED(many_wait_for_one_fetch),
+        cmocka_unit_test(issuers_do_not_wait_for_each_other),
         THREADED(waiting_for_nothing_comes_back_at_once),
         THREADED(stopping_calls_back),
         cmocka_unit_test(networks_of_no_form_are_refused),

@@ -1,0 +1,54 @@
+/* connection: where published content takes its data from, as its file says or as
+ * people changed it since. Passwords come sealed (trust/seal.h) and are never read
+ * here. */
+#ifndef EASEL_DOMAIN_CONNECTION_H
+#define EASEL_DOMAIN_CONNECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "domain/capability.h"
+
+struct actor;
+struct tx;
+
+enum { CONNECTION_TEXT_MOST = 1024, CONNECTIONS_AT_ONCE_MOST = 1000 };
+
+struct connection {
+    const char *id, *type, *server_address, *server_port, *user_name, *database_name;
+    const char *filename, *authentication_type; /* NULL: none */
+    bool embeds_password, query_tagging;
+    /* The data source that a workbook reads through it: a published one has an id
+     * where the actor's site has it. NULL: not told. */
+    const char *datasource_id, *datasource_name;
+};
+
+/* Of a workbook, data source or flow that the actor may read, in the order of its
+ * file. The kind's unknown; E403021 or, of flows, E403092. */
+enum err connection_list(struct tx *tx, const struct actor *actor, enum content_type type,
+                         const char *content_id, struct connection **connections_r,
+                         size_t *count_r);
+
+/* NULL, or -1 for flags: no change. */
+struct connection_change {
+    const char *server_address, *server_port, *user_name, *authentication_type;
+    int embeds_password, query_tagging;
+    /* A new password, sealed for the connection of that id; NULL: no change. */
+    const char *(*seal)(void *context, const char *connection_id);
+    void *context;
+};
+
+/* Needs Write: E403029 (workbook), E403023 (data source), E403103 (flow); E404020
+ * where the item has no such connection, E400000. */
+enum err connection_update(struct tx *tx, const struct actor *actor, enum content_type type,
+                           const char *content_id, const char *connection_id,
+                           const struct connection_change *change, struct connection *connection_r);
+/* The same change on several, or on none of them; answers them in the order given. */
+enum err connection_update_all(struct tx *tx, const struct actor *actor, enum content_type type,
+                               const char *content_id, const char *const *connection_ids,
+                               size_t count, const struct connection_change *change,
+                               struct connection **connections_r);
+
+#endif

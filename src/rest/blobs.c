@@ -1,0 +1,139 @@
+/* blobs.c: see blobs.h. */
+#include "rest/blobs.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "content/strip.h"
+#include "http/http.h"
+
+enum { PIECE = 256 << 10 };
+
+/* What went wrong is for the log; who asked learns that it did. */
+static enum err failed(struct call *call, enum blob_result result, const char *why)
+{
+    log_write(call->config->log, LOG_ERROR, "blob store", LOG_S("request", http_id(call->http)),
+              LOG_S("why", why));
+    if (result == BLOB_FULL)
+        return tx_refuse(&call->tx, E403008, "There is no room left to store the file.");
+    return tx_refuse(&call->tx, E500000, "The file could not be stored or read back.");
+}
+
+enum err blob_of_part(struct call *call, const struct part *part, struct blob *blob_r)
+{
+    char why[BLOB_WHY_ROOM] = "";
+    size_t len;
+    const char *bytes = part_bytes(part, &len);
+    struct blob_writer *writer = blob_write_begin(call->config->blobs);
+    if (call->body.fd >= 0)
+        blob_write_from(writer, call->body.fd, (uint64_t)(bytes - call->body.bytes), len);
+    else
+        blob_write(writer, bytes, len);
+    enum blob_result result = blob_finish(&writer, blob_r, why, sizeof why);
+    return result == BLOB_OK ? E_OK : failed(call, result, why);
+}
+
+enum err blob_of_pieces(struct call *call, const char *const *ids, size_t count,
+                        struct blob *blob_r)
+{
+    char why[BLOB_WHY_ROOM] = "";
+    enum blob_result result = BLOB_OK;
+    if (count == 1) {
+        result = blob_find(call->config->blobs, ids[0], blob_r, why, sizeof why);
+        return result == BLOB_OK ? E_OK : failed(call, result, why);
+    }
+    struct blob_writer *writer = blob_write_begin(call->config->blobs);
+    for (size_t i = 0; i < count && result == BLOB_OK; i++) {
+        struct blob_file file;
+        result = blob_open(call->config->blobs, ids[i], 0, UINT64_MAX, &file, why, sizeof why);
+        if (result == BLOB_OK) {
+            blob_write_from(writer, file.fd, file.offset, file.len);
+            close(file.fd);
+        }
+    }
+    if (result == BLOB_OK)
+        result = blob_finish(&writer, blob_r, why, sizeof why);
+    else
+        blob_abandon(&writer);
+    return result == BLOB_OK ? E_OK : failed(call, result, why);
+}
+
+enum err blob_of_stream(struct call *call, struct strip *strip, struct blob *blob_r)
+{
+    char why[BLOB_WHY_ROOM] = "";
+    char *piece = arena_alloc(call->tx.arena, PIECE);
+    ptrdiff_t got;
+    struct blob_writer *writer = blob_write_begin(call->config->blobs);
+    while ((got = strip_read(strip, piece, PIECE, &call->tx.fault)) > 0)
+        blob_write(writer, piece, (size_t)got);
+    if (got < 0) {
+        blob_abandon(&writer);
+        return call->tx.fault.err;
+    }
+    enum blob_result result = blob_finish(&writer, blob_r, why, sizeof why);
+    return result == BLOB_OK ? E_OK : failed(call, result, why);
+}
+
+static void close_file(void *thing)
+{
+    close(((const struct blob_file *)thing)->fd);
+}
+
+enum err blob_for_call(struct call *call, const char *id, struct blob_file *file_r)
+{
+    char why[BLOB_WHY_ROOM] = "";
+    enum blob_result result =
+        blob_open(call->config->blobs, id, 0, UINT64_MAX, file_r, why, sizeof why);
+    if (result != BLOB_OK)
+        return failed(call, result, why);
+    arena_on_free(call->tx.arena, close_file, arena_memdup(call->tx.arena, file_r, sizeof *file_r));
+    return E_OK;
+}
+
+/* ---- answers */
+
+/* name="tableau_workbook"; filename="Name.twbx"; filename*=UTF-8''Name.twbx */
+static const char *disposition(struct arena *arena, const char *part_name, const char *file_name)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    struct buf out;
+    buf_init(&out, arena, 0);
+    buf_addf(&out, "name=\"%s\"; filename=\"", part_name);
+    for (const char *p = file_name; *p; p++)
+        buf_addc(&out,
+                 (unsigned char)*p < 0x20 || *p == '"' || *p == '\\' || *p == 0x7F ? '_' : *p);
+    buf_adds(&out, "\"; filename*=UTF-8''");
+    for (const char *p = file_name; *p; p++) {
+        if (strchr(plain, *p))
+            buf_addc(&out, *p);
+        else
+            buf_addf(&out, "%%%02X", (unsigned char)*p);
+    }
+    return out.bytes;
+}
+
+enum err reply_blob(struct call *call, const char *blob_id, const char *file_name,
+                    const char *part_name, const char *type)
+{
+    char why[BLOB_WHY_ROOM] = "";
+    struct blob blob;
+    struct blob_file file = {.fd = -1};
+    const char *etag = arena_printf(call->tx.arena, "\"%.32s\"", blob_id);
+    enum blob_result result = blob_find(call->config->blobs, blob_id, &blob, why, sizeof why);
+    if (result != BLOB_OK)
+        return failed(call, result, why);
+    struct http_part part = http_part_asked(call->http, etag, blob.size);
+    if (part.status != 416)
+        result =
+            blob_open(call->config->blobs, blob_id, part.first, part.len, &file, why, sizeof why);
+    if (result != BLOB_OK)
+        return failed(call, result, why);
+    http_reply_header(call->http, "Content-Disposition",
+                      disposition(call->tx.arena, part_name, file_name));
+    call->file = (struct call_file){
+        part, arena_strdup(call->tx.arena, type), etag, file.fd, file.offset, true};
+    return E_OK;
+}

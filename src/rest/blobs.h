@@ -1,0 +1,24 @@
+/* blobs: bytes of requests into the store, and out of it into answers. All of it may
+ * wait for a disk or a network: on LANE_BLOCKING alone. */
+#ifndef EASEL_REST_BLOBS_H
+#define EASEL_REST_BLOBS_H
+
+#include "rest/call.h"
+#include "store/blob.h"
+
+/* Stores a part of the request's body. E500000, or E403008 where the disk is full. */
+enum err blob_of_part(struct call *call, const struct part *part, struct blob *blob_r);
+/* The bytes of several blobs, one after the other, as one. */
+enum err blob_of_pieces(struct call *call, const char *const *ids, size_t count,
+                        struct blob *blob_r);
+struct strip;
+/* What comes out of a stream. */
+enum err blob_of_stream(struct call *call, struct strip *strip, struct blob *blob_r);
+/* Opens a blob for as long as the call lasts. */
+enum err blob_for_call(struct call *call, const char *id, struct blob_file *file_r);
+/* Answers with a blob, or the part of it that the request asks for; the file is
+ * offered under that name, as the part `part_name` of clients. Ends the call. */
+enum err reply_blob(struct call *call, const char *blob_id, const char *file_name,
+                    const char *part_name, const char *type);
+
+#endif

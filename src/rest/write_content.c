@@ -1,0 +1,272 @@
+/* write_content.c: see write_content.h. */
+#include "rest/write_content.h"
+
+#include <string.h>
+
+#include "domain/connection.h"
+#include "domain/content_item.h"
+#include "domain/flow_step.h"
+#include "domain/view.h"
+#include "rest/call.h"
+
+/* Clients see sizes in megabytes, rounded up. */
+static void write_size(struct el *el, const struct content_item *item)
+{
+    doc_attr_count(el, "size", (item->size_bytes + (1 << 20) - 1) >> 20);
+}
+
+/* A flag whose attribute the schema calls a string. */
+static void write_switch(struct el *el, const char *name, bool value)
+{
+    doc_attr(el, name, value ? "true" : "false");
+}
+
+static const char *unless_empty(const char *text)
+{
+    return text && *text ? text : NULL;
+}
+
+/* The page of an item in a browser: /#/workbooks/1, on a site of its own name
+ * /#/site/samples/workbooks/1. */
+static void write_page(struct call *call, struct el *el, const char *kind,
+                       const struct content_item *item, const char *tail)
+{
+    const char *site = call->actor->site_content_url;
+    doc_attr(el, "webpageUrl",
+             arena_printf(call->tx.arena, "%s/#/%s%s%s%s/%lld%s", call_origin(call),
+                          *site ? "site/" : "", site, *site ? "/" : "", kind,
+                          (long long)item->serial, tail));
+}
+
+void write_tags(struct el *el, const char *const *labels, size_t count)
+{
+    struct el *tags = doc_child(el, "tags");
+    for (size_t i = 0; i < count; i++)
+        doc_attr(doc_item(tags, "tag"), "label", labels[i]);
+}
+
+static void write_times(struct el *el, int64_t created_at, int64_t updated_at)
+{
+    doc_attr_time(el, "createdAt", created_at);
+    doc_attr_time(el, "updatedAt", updated_at);
+}
+
+static void write_project(struct el *el, const struct content_item *item, bool every)
+{
+    struct el *project = doc_child(el, "project");
+    doc_attr(project, "id", item->project_id);
+    doc_attr(project, "name", item->project_name);
+    if (every)
+        doc_attr(project, "description", item->project_description);
+}
+
+static void write_location(struct el *el, const struct content_item *item)
+{
+    struct el *location = doc_child(el, "location");
+    doc_attr(location, "id", item->project_id);
+    doc_attr(location, "type", "Project");
+    doc_attr(location, "name", item->project_name);
+}
+
+static void write_owner(struct el *el, const struct content_item *item, bool every)
+{
+    struct el *owner = doc_child(el, "owner");
+    doc_attr(owner, "id", item->owner_id);
+    doc_attr(owner, "name", item->owner_name);
+    if (!every)
+        return;
+    doc_attr(owner, "fullName", item->owner_full_name ? item->owner_full_name : item->owner_name);
+    doc_attr(owner, "email", item->owner_email);
+    doc_attr(owner, "siteRole", item->owner_role);
+    if (item->owner_last_login_at)
+        doc_attr_time(owner, "lastLogin", item->owner_last_login_at);
+}
+
+/* ---- workbooks */
+
+static enum err write_views(struct call *call, struct el *el, const struct content_item *workbook)
+{
+    struct view *views;
+    size_t count;
+    enum err err = view_list_of_workbook(&call->tx, call->actor, workbook->id, &views, &count);
+    if (err)
+        return err;
+    struct el *wrapper = doc_child(el, "views");
+    for (size_t i = 0; i < count; i++)
+        write_view(doc_item(wrapper, "view"), &views[i], VIEW_IN_WORKBOOK);
+    return E_OK;
+}
+
+enum err write_workbook(struct call *call, struct el *el, const struct content_item *workbook,
+                        enum item_parts parts)
+{
+    doc_attr(el, "id", workbook->id);
+    doc_attr(el, "name", workbook->name);
+    doc_attr(el, "description", unless_empty(workbook->description));
+    doc_attr(el, "contentUrl", workbook->content_url);
+    write_page(call, el, "workbooks", workbook, "/views");
+    write_switch(el, "showTabs", workbook->show_tabs);
+    write_size(el, workbook);
+    write_times(el, workbook->created_at, workbook->updated_at);
+    if (call->version >= VERSION(3, 8))
+        doc_attr(el, "defaultViewId", workbook->default_view_id);
+    if (parts != ITEM_LISTED)
+        write_switch(el, "encryptExtracts", workbook->encrypts_extracts);
+    if (parts == ITEM_EVERY) {
+        doc_attr_count(el, "sheetCount", workbook->sheet_count);
+        doc_attr_bool(el, "hasExtracts", workbook->has_extracts);
+        doc_attr_time(el, "lastPublishedAt", workbook->published_at);
+        doc_attr(el, "shareDescription", workbook->name);
+    }
+    write_project(el, workbook, parts == ITEM_EVERY);
+    if (parts != ITEM_LISTED)
+        write_location(el, workbook);
+    write_owner(el, workbook, parts == ITEM_EVERY);
+    write_tags(el, NULL, 0);
+    enum err err = parts == ITEM_WHOLE ? write_views(call, el, workbook) : E_OK;
+    /* There is no accelerator here: nothing is ever accelerated. */
+    if (parts != ITEM_LISTED)
+        doc_attr_bool(doc_child(el, "dataAccelerationConfig"), "accelerationEnabled", false);
+    return err;
+}
+
+/* ---- data sources */
+
+void write_datasource(struct call *call, struct el *el, const struct content_item *datasource,
+                      enum item_parts parts)
+{
+    doc_attr(el, "id", datasource->id);
+    doc_attr(el, "name", datasource->name);
+    doc_attr(el, "description", unless_empty(datasource->description));
+    doc_attr(el, "contentUrl", datasource->content_url);
+    write_page(call, el, "datasources", datasource, "");
+    doc_attr(el, "type", datasource->data_type);
+    write_size(el, datasource);
+    write_times(el, datasource->created_at, datasource->updated_at);
+    write_switch(el, "encryptExtracts", datasource->encrypts_extracts);
+    doc_attr_bool(el, "hasExtracts", datasource->has_extracts);
+    doc_attr_bool(el, "isCertified", datasource->is_certified);
+    doc_attr(el, "certificationNote", unless_empty(datasource->certification_note));
+    doc_attr_bool(el, "useRemoteQueryAgent", datasource->uses_remote_query_agent);
+    if (parts == ITEM_EVERY)
+        doc_attr_bool(el, "isPublished", true);
+    write_project(el, datasource, parts == ITEM_EVERY);
+    write_owner(el, datasource, parts == ITEM_EVERY);
+    write_tags(el, NULL, 0);
+}
+
+/* ---- flows */
+
+void write_flow(struct call *call, struct el *el, const struct content_item *flow,
+                enum item_parts parts)
+{
+    doc_attr(el, "id", flow->id);
+    doc_attr(el, "name", flow->name);
+    doc_attr(el, "description", flow->description);
+    write_page(call, el, "flows", flow, "");
+    doc_attr(el, "fileType", flow->file_type);
+    write_times(el, flow->created_at, flow->updated_at);
+    write_project(el, flow, parts == ITEM_EVERY);
+    write_owner(el, flow, parts == ITEM_EVERY);
+    write_tags(el, NULL, 0);
+}
+
+void write_flow_steps(struct el *out, const struct flow_step *steps, size_t count)
+{
+    struct el *wrapper = doc_child(out, "flowOutputSteps");
+    for (size_t i = 0; i < count; i++) {
+        struct el *step = doc_item(wrapper, "flowOutputStep");
+        doc_attr(step, "id", steps[i].id);
+        doc_attr(step, "name", steps[i].name);
+    }
+}
+
+/* ---- views */
+
+static void write_workbook_of(struct el *el, const struct view *view, bool every)
+{
+    struct el *workbook = doc_child(el, "workbook");
+    doc_attr(workbook, "id", view->workbook_id);
+    if (!every)
+        return;
+    struct content_item item = {.size_bytes = view->workbook_size_bytes};
+    doc_attr(workbook, "name", view->workbook_name);
+    doc_attr(workbook, "description", unless_empty(view->workbook_description));
+    doc_attr(workbook, "contentUrl", view->workbook_content_url);
+    write_switch(workbook, "showTabs", view->show_tabs);
+    write_size(workbook, &item);
+    write_times(workbook, view->workbook_created_at, view->workbook_updated_at);
+    doc_attr_count(workbook, "sheetCount", view->workbook_sheet_count);
+    doc_attr_bool(workbook, "hasExtracts", view->workbook_has_extracts);
+    write_tags(workbook, NULL, 0);
+}
+
+static void write_place(struct el *el, const struct view *view, bool every)
+{
+    struct content_item item = {.owner_id = view->owner_id,
+                                .owner_name = every ? view->owner_name : NULL,
+                                .owner_full_name = view->owner_full_name,
+                                .owner_email = view->owner_email,
+                                .owner_role = view->owner_role,
+                                .owner_last_login_at = view->owner_last_login_at,
+                                .project_id = view->project_id,
+                                .project_name = every ? view->project_name : NULL,
+                                .project_description = view->project_description};
+    write_workbook_of(el, view, every);
+    write_owner(el, &item, every);
+    write_project(el, &item, every);
+}
+
+void write_view_usage(struct el *el, const struct view *view)
+{
+    doc_attr_count(doc_child(el, "usage"), "totalViewCount", view->hits);
+}
+
+void write_view(struct el *el, const struct view *view, enum view_parts parts)
+{
+    doc_attr(el, "id", view->id);
+    doc_attr(el, "name", view->name);
+    doc_attr(el, "contentUrl", view->content_url);
+    write_times(el, view->created_at, view->updated_at);
+    doc_attr(el, "viewUrlName", view->view_url_name);
+    if (parts == VIEW_EVERY) {
+        doc_attr(el, "sheetType", view->sheet_type);
+        doc_attr_bool(el, "hidden", view->hidden);
+    }
+    if (parts != VIEW_IN_WORKBOOK)
+        write_place(el, view, parts == VIEW_EVERY);
+    write_tags(el, NULL, 0);
+    if (parts != VIEW_EVERY)
+        return;
+    write_view_usage(el, view);
+    struct el *location = doc_child(el, "location");
+    doc_attr(location, "id", view->project_id);
+    doc_attr(location, "type", "Project");
+}
+
+/* ---- connections */
+
+/* The schema takes whole numbers alone. */
+static bool is_port(const char *text)
+{
+    return *text && strlen(text) <= 5 && strspn(text, "0123456789") == strlen(text);
+}
+
+void write_connection(struct el *el, const struct connection *connection)
+{
+    doc_attr(el, "id", connection->id);
+    doc_attr(el, "type", connection->type);
+    doc_attr(el, "serverAddress", connection->server_address);
+    if (is_port(connection->server_port))
+        doc_attr(el, "serverPort", connection->server_port);
+    doc_attr(el, "userName", connection->user_name);
+    doc_attr_bool(el, "embedPassword", connection->embeds_password);
+    doc_attr_bool(el, "queryTaggingEnabled", connection->query_tagging);
+    doc_attr(el, "authenticationType", unless_empty(connection->authentication_type));
+    doc_attr(el, "filename", unless_empty(connection->filename));
+    if (!connection->datasource_name)
+        return;
+    struct el *datasource = doc_child(el, "datasource");
+    doc_attr(datasource, "id", connection->datasource_id);
+    doc_attr(datasource, "name", connection->datasource_name);
+}
