@@ -77,8 +77,10 @@ def download(client, path):
     return Reply(response) if response.status_code >= 300 else response
 
 
-def allow(client, path, user_id, *capabilities, mode="Allow"):
-    """A rule for one user on what has that path on the site (projects/..., workbooks/...)."""
-    client.ok("PUT", f"{client.site}/{path}/permissions", {"permissions": {
+def allow(client, project, user_id, *capabilities, content=None, mode="Allow"):
+    """A rule for one user on a project, or on what will be published in it
+    (content: workbooks, datasources, flows)."""
+    place = f"default-permissions/{content}" if content else "permissions"
+    client.ok("PUT", f"{client.site}/projects/{project}/{place}", {"permissions": {
         "granteeCapabilities": [{"user": {"id": user_id}, "capabilities": {"capability": [
             {"name": name, "mode": mode} for name in capabilities]}}]}})

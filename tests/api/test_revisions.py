@@ -117,7 +117,7 @@ def test_unknown_items(org, other, kind):
 def open_project(org, role, *capabilities):
     """A project with a rule for the user of that role."""
     project = org.admin.add_project()["id"]
-    allow(org.admin, f"projects/{project}", org.user(role), *capabilities)
+    allow(org.admin, project, org.user(role), *capabilities)
     return project
 
 
@@ -190,7 +190,7 @@ def test_publisher_who_is_gone(org, kind):
     """The revision stays, without its publisher."""
     id, _ = org.admin.add_user(role="Creator")
     project = org.admin.add_project()["id"]
-    allow(org.admin, f"projects/{project}", id, "Read", "Write")
+    allow(org.admin, project, id, "Read", "Write")
     client = org.server.client().by_password(org.server.admin_name, org.server.admin_password,
                                              org.content_url, user=id)
     item, _ = put(client, kind, 1, "Left", project)
