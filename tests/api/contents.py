@@ -1,7 +1,10 @@
 """Content for the tests: small workbooks and data sources, and how clients publish them."""
 
+import io
+import json
 import pathlib
 import uuid
+import zipfile
 
 from easel_client import Refused, Reply, to_xml, unique
 
@@ -24,6 +27,15 @@ def datasource_xml(salt=""):
     return (f"<?xml version='1.0' encoding='utf-8' ?>\n<datasource version='18.1' "
             f"formatted-name='federated.{salt or 'x'}' inline='true'><connection class='sqlserver' "
             f"dbname='Sales' server='db.example.com' username='reader'/></datasource>\n").encode()
+
+
+def flow_archive(salt=""):
+    """A package that holds an empty flow."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("flow", json.dumps({"documentId": salt, "initialNodes": [], "nodes": {},
+                                             "connections": {}}))
+    return packed.getvalue()
 
 
 # ---------------------------------------------------------------- bodies
