@@ -56,8 +56,15 @@ unit() {
     sed -n 's/^Ok: *\([1-9]\)/passed \1/p' "$1/meson-logs/testlog.txt" | grep .
 }
 
+# Tests on PostgreSQL beside all others: a core for each.
 api() {
-    EASEL_BINARY="$PWD/$SAN/easel" "$PYTHON" -m pytest -q -rs -p no:cacheprovider tests/api
+    local status=0 options="-q -rs -p no:cacheprovider"
+    export EASEL_BINARY="$PWD/$SAN/easel"
+    "$PYTHON" -m pytest $options -k "not postgres" tests/api >"$log/first" 2>&1 &
+    "$PYTHON" -m pytest $options -k postgres tests/api >"$log/second" 2>&1 || status=$?
+    wait $! || status=$?
+    cat "$log/second" "$log/first"
+    return $status
 }
 
 # The request collection through newman, whose modules are fetched where the lock

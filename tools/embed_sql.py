@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes migrations as a C source: embed_sql.py OUT.c FILE.sql ...
 
-Each FILE is named NNNN_words.sql; the numbers rise from 0001, and may leave gaps.
+Each FILE is named NNNN_words.sql; the numbers count from 0001 without a gap.
 """
 import os
 import re
@@ -16,13 +16,11 @@ def c_string(line):
 
 def main(out, paths):
     paths = sorted(paths, key=os.path.basename)
-    rows, last = [], 0
-    for path in paths:
+    rows = []
+    for number, path in enumerate(paths, start=1):
         name = os.path.basename(path)
-        match = re.fullmatch(r"(\d{4})_[a-z0-9_]+\.sql", name)
-        if not match or int(match.group(1)) <= last or (not last and int(match.group(1)) != 1):
-            sys.exit(f"{name}: expected NNNN_words.sql, from 0001 on, with a number above {last:04d}")
-        number = last = int(match.group(1))
+        if not re.fullmatch(rf"{number:04d}_[a-z0-9_]+\.sql", name):
+            sys.exit(f"{name}: expected {number:04d}_words.sql")
         with open(path, encoding="utf-8") as file:
             text = "\n     ".join(c_string(line) for line in file.read().splitlines())
         rows.append(f'    {{{number}, "{name}",\n     {text}}},\n')

@@ -95,6 +95,31 @@ enum err connection_list(struct tx *tx, const struct actor *actor, enum content_
     return got == DB_DONE || got == DB_ROW ? E_OK : tx_broken(tx);
 }
 
+enum err datasource_more(struct tx *tx, const struct content_item *datasource,
+                         struct datasource_more *more_r)
+{
+    *more_r = (struct datasource_more){0};
+    struct stmt *stmt = db_prepare(tx->db, "SELECT server_address, database_name FROM connection "
+                                           "WHERE content_id = ?1 ORDER BY position LIMIT 1");
+    stmt_text(stmt, 1, datasource->id);
+    if (stmt_step(stmt) == DB_ROW) {
+        more_r->server_name = tx_text(tx, stmt, 0);
+        more_r->database_name = tx_text(tx, stmt, 1);
+    }
+    stmt_reset(stmt);
+    stmt = db_prepare(tx->db,
+                      "SELECT COUNT(DISTINCT w.id) FROM connection k JOIN content w ON w.id = "
+                      "k.content_id JOIN content d ON d.site_id = w.site_id WHERE d.id = ?1 AND "
+                      "w.content_type = 'workbook' AND k.datasource_content_url = ?2");
+    stmt_text(stmt, 1, datasource->id);
+    stmt_text(stmt, 2, datasource->content_url);
+    if (stmt_step(stmt) != DB_ROW)
+        return tx_broken(tx);
+    more_r->workbook_count = stmt_get_int(stmt, 0);
+    stmt_reset(stmt);
+    return E_OK;
+}
+
 /* ---- changing */
 
 static enum err find(struct tx *tx, const struct actor *actor, const struct content_item *item,

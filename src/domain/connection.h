@@ -12,6 +12,7 @@
 #include "domain/capability.h"
 
 struct actor;
+struct content_item;
 struct tx;
 
 enum { CONNECTION_TEXT_MOST = 1024, CONNECTIONS_AT_ONCE_MOST = 1000 };
@@ -30,6 +31,14 @@ struct connection {
 enum err connection_list(struct tx *tx, const struct actor *actor, enum content_type type,
                          const char *content_id, struct connection **connections_r,
                          size_t *count_r);
+
+/* What connections tell of a data source. */
+struct datasource_more {
+    const char *server_name, *database_name; /* of its first connection; NULL: none */
+    int64_t workbook_count;                  /* workbooks that read it */
+};
+enum err datasource_more(struct tx *tx, const struct content_item *datasource,
+                         struct datasource_more *more_r);
 
 /* NULL, or -1 for flags: no change. */
 struct connection_change {

@@ -219,12 +219,27 @@ const struct list_field workbook_fields[] = {
 };
 const size_t workbook_field_count = sizeof workbook_fields / sizeof *workbook_fields;
 
+/* Most data sources have one connection; of several, the first of the file counts. */
+#define FIRST_CONNECTION(column)                                                            \
+    "(SELECT k." column " FROM connection k WHERE k.content_id = c.id ORDER BY k.position " \
+    "LIMIT 1)"
+
 const struct list_field datasource_fields[] = {
     COMMON_FIELDS,
     TEXT_FIELD("contentUrl", "c.content_url"),
     TEXT_FIELD("type", "c.data_type"),
     TEXT_FIELD("description", "c.description"),
     FLAG_FIELD("isCertified", "c.is_certified"),
+    FLAG_FIELD("isPublished", "1"),
+    FLAG_FIELD("hasEmbeddedPassword",
+               "COALESCE((SELECT MAX(k.embeds_password) FROM connection k WHERE k.content_id = "
+               "c.id), 0)"),
+    TEXT_FIELD("authenticationType", FIRST_CONNECTION("authentication_type")),
+    TEXT_FIELD("connectionType", FIRST_CONNECTION("connection_type")),
+    TEXT_FIELD("databaseName", FIRST_CONNECTION("database_name")),
+    TEXT_FIELD("databaseUserName", FIRST_CONNECTION("user_name")),
+    TEXT_FIELD("serverName", FIRST_CONNECTION("server_address")),
+    {"serverPort", FIRST_CONNECTION("server_port"), LIST_TEXT, OPS_EQ},
     FLAG_FIELD("hasExtracts", "c.has_extracts"),
     NUMBER_FIELD("size", MEGABYTES),
 };

@@ -110,7 +110,7 @@ static const char CONTENT_SQL[] =
     "FROM content WHERE site_id = ?1 AND content_type = ?3 ORDER BY serial";
 
 static const char VIEWS_SQL[] = "SELECT serial, id, workbook_id, 0, 0, 0 FROM view "
-                                "WHERE site_id = ?1 ORDER BY serial";
+                                "WHERE hidden = 0 AND site_id = ?1 ORDER BY serial";
 
 static enum err read_nodes(struct tx *tx, const struct actor *actor, const char *sql,
                            const char *type_name, struct forest *forest)

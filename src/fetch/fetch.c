@@ -273,8 +273,10 @@ static bool set_options(CURL *curl, struct hop *hop, const char *url, int64_t ti
     SET(CURLOPT_NOPROGRESS, 0L);
     SET(CURLOPT_XFERINFOFUNCTION, progress);
     SET(CURLOPT_XFERINFODATA, hop);
-    if (guard->ca_file && *guard->ca_file)
+    if (guard->ca_file && *guard->ca_file) {
         SET(CURLOPT_CAINFO, guard->ca_file);
+        SET(CURLOPT_CAPATH, (char *)NULL); /* else the system's would do too */
+    }
 #undef SET
     return ok;
 }

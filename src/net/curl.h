@@ -18,7 +18,7 @@
 
 /* The functions of libcurl, without "curl_". Immutable once loaded. */
 struct curl_library {
-#define X(name) __typeof__(curl_##name) *name;
+#define X(name) __typeof__(curl_##name) *(name);
     CURL_FUNCTIONS(X)
 #undef X
 };

@@ -242,14 +242,6 @@ static void await_keys(struct call *call)
     issuers_await(call->config->issuers, &in->direct.wanted, &in->wait.base);
 }
 
-/* For the record: which key of which issuer, and where it was from. */
-static const char *key_note(struct call *call, const struct direct_outcome *out)
-{
-    if (!out->key_told)
-        return NULL;
-    return arena_printf(call->tx.arena, "issuer %.200s, %s", out->eas.issuer_url, out->key_told);
-}
-
 static enum err jwt_check(struct call *call)
 {
     struct sign_in *in = call->state;
@@ -273,7 +265,7 @@ static enum err jwt_check(struct call *call)
         return call_wait(call, await_keys, jwt_check);
     call->event.site_id = in->direct.site_id;
     call->event.client_id = direct_client(&in->direct);
-    call->event.found = key_note(call, &in->direct);
+    call->event.found = in->direct.key_told;
     call->event.secret_id = in->direct.secret_id;
     call->event.subject = in->direct.jwt.sub;
     call->event.scopes_granted = in->direct.scopes;

@@ -179,10 +179,14 @@ struct search {
     const char *params[PARAMS_MOST];
 };
 
+/* A selecting value may end in a parameter: viewUrlName:eq:{view-name}. */
 static bool selected(const struct method *m, const struct query *query)
 {
     const char *value = query_get(query, m->select_name);
-    return value && strcasecmp(value, m->select_value) == 0;
+    size_t given = strcspn(m->select_value, "{");
+    if (!value || !m->select_value[given])
+        return value && strcasecmp(value, m->select_value) == 0;
+    return strncasecmp(value, m->select_value, given) == 0;
 }
 
 /* Picks among the methods that end at a node; one with a selecting query that

@@ -283,8 +283,7 @@ static enum err write_published_flow(struct call *call, const struct content_ite
     if (err)
         return err;
     write_flow_steps(call->out, steps, count);
-    write_flow(call, doc_child(call->out, "flow"), flow, ITEM_WHOLE);
-    return E_OK;
+    return write_flow(call, doc_child(call->out, "flow"), flow, ITEM_WHOLE);
 }
 
 static enum err write_item(struct call *call, const struct content_item *item)
@@ -293,8 +292,7 @@ static enum err write_item(struct call *call, const struct content_item *item)
     case TYPE_WORKBOOK:
         return write_workbook(call, doc_child(call->out, "workbook"), item, ITEM_WHOLE);
     case TYPE_DATASOURCE:
-        write_datasource(call, doc_child(call->out, "datasource"), item, ITEM_WHOLE);
-        return E_OK;
+        return write_datasource(call, doc_child(call->out, "datasource"), item, ITEM_WHOLE);
     default:
         return write_published_flow(call, item);
     }

@@ -132,8 +132,8 @@ enum err write_workbook(struct call *call, struct el *el, const struct content_i
 
 /* ---- data sources */
 
-void write_datasource(struct call *call, struct el *el, const struct content_item *datasource,
-                      enum item_parts parts)
+enum err write_datasource(struct call *call, struct el *el, const struct content_item *datasource,
+                          enum item_parts parts)
 {
     doc_attr(el, "id", datasource->id);
     doc_attr(el, "name", datasource->name);
@@ -148,27 +148,37 @@ void write_datasource(struct call *call, struct el *el, const struct content_ite
     doc_attr_bool(el, "isCertified", datasource->is_certified);
     doc_attr(el, "certificationNote", unless_empty(datasource->certification_note));
     doc_attr_bool(el, "useRemoteQueryAgent", datasource->uses_remote_query_agent);
-    if (parts == ITEM_EVERY)
+    if (parts == ITEM_EVERY) {
+        struct datasource_more more;
+        enum err err = datasource_more(&call->tx, datasource, &more);
+        if (err)
+            return err;
         doc_attr_bool(el, "isPublished", true);
+        doc_attr_count(el, "connectedWorkbooksCount", more.workbook_count);
+        doc_attr(el, "serverName", unless_empty(more.server_name));
+        doc_attr(el, "databaseName", unless_empty(more.database_name));
+    }
     write_project(el, datasource, parts == ITEM_EVERY);
     write_owner(el, datasource, parts == ITEM_EVERY);
     write_tags(el, NULL, 0);
+    return E_OK;
 }
 
 /* ---- flows */
 
-void write_flow(struct call *call, struct el *el, const struct content_item *flow,
-                enum item_parts parts)
+enum err write_flow(struct call *call, struct el *el, const struct content_item *flow,
+                    enum item_parts parts)
 {
     doc_attr(el, "id", flow->id);
     doc_attr(el, "name", flow->name);
-    doc_attr(el, "description", flow->description);
+    doc_attr(el, "description", flow->description ? flow->description : "");
     write_page(call, el, "flows", flow, "");
     doc_attr(el, "fileType", flow->file_type);
     write_times(el, flow->created_at, flow->updated_at);
     write_project(el, flow, parts == ITEM_EVERY);
     write_owner(el, flow, parts == ITEM_EVERY);
     write_tags(el, NULL, 0);
+    return E_OK;
 }
 
 void write_flow_steps(struct el *out, const struct flow_step *steps, size_t count)
@@ -229,8 +239,9 @@ void write_view(struct el *el, const struct view *view, enum view_parts parts)
     doc_attr(el, "contentUrl", view->content_url);
     write_times(el, view->created_at, view->updated_at);
     doc_attr(el, "viewUrlName", view->view_url_name);
-    if (parts == VIEW_EVERY) {
+    if (parts == VIEW_WHOLE || parts == VIEW_EVERY)
         doc_attr(el, "sheetType", view->sheet_type);
+    if (parts == VIEW_EVERY) {
         doc_attr_bool(el, "hidden", view->hidden);
     }
     if (parts != VIEW_IN_WORKBOOK)

@@ -16,23 +16,25 @@ struct flow_step;
 struct view;
 
 enum item_parts {
-    ITEM_LISTED, /* in lists */
-    ITEM_WHOLE,  /* where one is asked for, was published or changed */
-    ITEM_EVERY   /* in lists, all that fields= can ask for */
+    ITEM_LISTED,  /* in lists */
+    ITEM_CHANGED, /* where one was changed: what it says itself */
+    ITEM_WHOLE,   /* where one is asked for or was published: with what hangs on it */
+    ITEM_EVERY    /* in lists, all that fields= can ask for */
 };
 
 /* Each fills an empty element. A whole workbook holds its views, as far as the
  * caller may read them: that alone can fail. */
 enum err write_workbook(struct call *call, struct el *el, const struct content_item *workbook,
                         enum item_parts parts);
-void write_datasource(struct call *call, struct el *el, const struct content_item *datasource,
-                      enum item_parts parts);
-void write_flow(struct call *call, struct el *el, const struct content_item *flow,
-                enum item_parts parts);
+enum err write_datasource(struct call *call, struct el *el, const struct content_item *datasource,
+                          enum item_parts parts);
+enum err write_flow(struct call *call, struct el *el, const struct content_item *flow,
+                    enum item_parts parts);
 
 enum view_parts {
     VIEW_IN_WORKBOOK, /* what the workbook says is left out */
-    VIEW_LISTED,      /* in lists of a site, and where one is asked for */
+    VIEW_LISTED,      /* in lists of a site */
+    VIEW_WHOLE,       /* where one is asked for */
     VIEW_EVERY        /* all that fields= can ask for */
 };
 void write_view(struct el *el, const struct view *view, enum view_parts parts);

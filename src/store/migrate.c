@@ -117,22 +117,14 @@ static bool lock_migrations(struct db *db)
     return !sql || look_up(db, sql, &ignored) == 1;
 }
 
-/* The first that the repository does not have; numbers may leave gaps. */
-static const struct migration *next_after(int stored)
-{
-    const struct migration *next = MIGRATIONS;
-    while (next->version <= stored)
-        next++;
-    return next;
-}
-
-static bool apply_next(struct db *db, const struct migration *next, int stored)
+static bool apply_next(struct db *db, int stored)
 {
     int has_table = 0, ignored;
     if (stored == 0)
         has_table = look_up(db, db->engine->has_schema_sql, &ignored);
     if (stored == 0 && has_table == 0 && !make_version_table(db))
         return false;
+    const struct migration *next = &MIGRATIONS[stored];
     return has_table >= 0 && run_migration(db, next) && note_version(db, next->version);
 }
 
@@ -144,9 +136,8 @@ static bool step_forward(struct db *db, int *stored_r)
     int stored = db_stored_version(db);
     bool ok = stored >= 0;
     if (ok && stored < db_schema_version()) {
-        const struct migration *next = next_after(stored);
-        ok = apply_next(db, next, stored) && db_commit(db);
-        stored = next->version;
+        ok = apply_next(db, stored) && db_commit(db);
+        stored++;
     }
     if (db->in_tx)
         db_rollback(db);

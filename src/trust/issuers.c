@@ -22,7 +22,8 @@ struct keyset {
     int references; /* atomic */
     struct arena *arena;
     struct discovered found;
-    int64_t fetched_at; /* of the clock on the wall, for verdicts */
+    const char *source; /* where it is from, for verdicts */
+    const char **told;  /* of each key: which it is, of whom, from where */
     int64_t refresh_at, fresh_until, good_until;
 };
 
@@ -199,8 +200,28 @@ static int64_t life_ms(int64_t max_age_s)
     return (life > ISSUERS_LIFE_MOST_S ? ISSUERS_LIFE_MOST_S : life) * 1000;
 }
 
+/* The words about each key are made once, not at every sign-in. */
+static void describe_keys(struct keyset *set, const char *issuer)
+{
+    char iso[CLOCK_ISO_ROOM];
+    struct arena *arena = set->arena;
+    const struct jwks *jwks = &set->found.jwks;
+    const char *by = set->found.metadata_url;
+    clock_iso(clock_now(), iso);
+    set->source = arena_printf(arena, "%.300s%s%.300s, fetched %s", set->found.jwks_url,
+                               by ? ", found by " : "", by ? by : "", iso);
+    set->told = arena_alloc(arena, (jwks->count + 1) * sizeof *set->told);
+    for (size_t i = 0; i < jwks->count; i++) {
+        const struct jwk *jwk = &jwks->keys[i];
+        set->told[i] =
+            arena_printf(arena, "issuer %.200s, key %s (%s) of %s", issuer,
+                         jwk->kid ? claims_show(arena, jwk->kid, strlen(jwk->kid)) : "without kid",
+                         jwk_describe(arena, jwk), set->source);
+    }
+}
+
 static struct keyset *keyset_new(const struct issuers *issuers, struct arena *arena,
-                                 const struct discovered *found)
+                                 const char *issuer, const struct discovered *found)
 {
     struct keyset *set = arena_zalloc(arena, sizeof *set);
     int64_t now = clock_of(issuers), life = life_ms(found->max_age_s);
@@ -208,10 +229,10 @@ static struct keyset *keyset_new(const struct issuers *issuers, struct arena *ar
     *set = (struct keyset){.references = 1,
                            .arena = arena,
                            .found = *found,
-                           .fetched_at = clock_now(),
                            .refresh_at = now + life - life / REFRESH_PART,
                            .fresh_until = now + life,
                            .good_until = now + (keep > life ? keep : life)};
+    describe_keys(set, issuer);
     return set;
 }
 
@@ -259,7 +280,7 @@ static void fly(struct issuers *issuers, struct entry *entry)
     struct flight flight = flight_of(issuers);
     const struct discovery discovery = {.get = get, .context = &flight};
     bool ok = discover(&discovery, arena, entry->issuer, entry->jwks_uri, &found, &failure);
-    struct keyset *set = ok ? keyset_new(issuers, arena, &found) : NULL;
+    struct keyset *set = ok ? keyset_new(issuers, arena, entry->issuer, &found) : NULL;
     pthread_mutex_lock(&issuers->lock);
     install(issuers, entry, set, arena, &failure);
     struct issuer_wait *waiting = entry->waiting;
@@ -374,24 +395,13 @@ static bool wait_for_flight(struct issuers *issuers, struct entry *entry,
     return entry->flying || (may && start_flight(issuers, entry));
 }
 
-static const char *source_of(struct arena *arena, const struct keyset *set)
-{
-    char iso[CLOCK_ISO_ROOM];
-    clock_iso(set->fetched_at, iso);
-    const char *by = set->found.metadata_url;
-    return arena_printf(arena, "%.300s%s%.300s, fetched %s", set->found.jwks_url,
-                        by ? ", found by " : "", by ? by : "", iso);
-}
-
 static enum keys_answer take_key(struct arena *arena, struct keyset *set, const struct jwk *jwk,
                                  struct keys_found *found_r)
 {
     __atomic_add_fetch(&set->references, 1, __ATOMIC_RELAXED);
     found_r->of = set;
     found_r->jwk = jwk;
-    found_r->told =
-        arena_printf(arena, "key %s (%s) of %s", claims_show(arena, jwk->kid, strlen(jwk->kid)),
-                     jwk_describe(arena, jwk), source_of(arena, set));
+    found_r->told = arena_strdup(arena, set->told[jwk - set->found.jwks.keys]);
     return KEYS_FOUND;
 }
 
@@ -403,9 +413,9 @@ static enum keys_answer refuse_key(struct arena *arena, const struct keyset *set
         .failed = TRUST_KID,
         .expected =
             arena_printf(arena, "the kid of a key of the issuer that fits %s", request->alg->name),
-        .found = arena_printf(arena, "%s: %s in %s",
-                              claims_show(arena, request->kid, strlen(request->kid)), why,
-                              source_of(arena, set)),
+        .found =
+            arena_printf(arena, "%s: %s in %s",
+                         claims_show(arena, request->kid, strlen(request->kid)), why, set->source),
         .row = jwk && jwk->weak ? trust_finer_row(FINER_WEAK_KEY)
                                 : trust_check_row_of(TRUST_KID, JWT_EAS)};
     return KEYS_REFUSED;

@@ -79,7 +79,7 @@ enum keys_answer { KEYS_FOUND, KEYS_WAIT, KEYS_REFUSED };
 
 struct keys_found {
     const struct jwk *jwk;   /* KEYS_FOUND: valid until issuers_release */
-    const char *told;        /* KEYS_FOUND: which key, from where, fetched when */
+    const char *told;        /* KEYS_FOUND: which key, of whom, from where, fetched when */
     struct verdict verdict;  /* KEYS_REFUSED: of the check KID */
     const struct keyset *of; /* the issuers' own */
 };

@@ -1,98 +1,142 @@
-"""Content for the tests: small workbooks and data sources, and how clients publish them."""
+"""Content for tests: files made on the spot, and published as clients do, in one
+multipart/mixed body with the request document first.
+"""
 
 import io
 import json
 import pathlib
 import uuid
 import zipfile
+from xml.sax.saxutils import quoteattr
 
-from easel_client import Refused, Reply, to_xml, unique
+from easel_client import to_xml, unique
 
-KINDS = {"workbook": ("workbooks", "tableau_workbook", "twb"),
-         "datasource": ("datasources", "tableau_datasource", "tds"),
-         "flow": ("flows", "tableau_flow", "tfl")}
-
-
-# ---------------------------------------------------------------- files
-def workbook_xml(sheets=("First", "Second"), salt=""):
-    """A workbook of worksheets without data; the salt makes bytes of their own."""
-    worksheets = "".join(f"<worksheet name='{name}'><table/></worksheet>" for name in sheets)
-    windows = "".join(f"<window class='worksheet' name='{name}'/>" for name in sheets)
-    return (f"<?xml version='1.0' encoding='utf-8' ?>\n<workbook version='18.1'><!-- {salt} -->"
-            f"<datasources/><worksheets>{worksheets}</worksheets>"
-            f"<windows>{windows}</windows></workbook>\n").encode()
+FIXTURES = pathlib.Path(__file__).resolve().parents[3] / "shared" / "fixtures" / "workbooks"
 
 
-def datasource_xml(salt=""):
-    return (f"<?xml version='1.0' encoding='utf-8' ?>\n<datasource version='18.1' "
-            f"formatted-name='federated.{salt or 'x'}' inline='true'><connection class='sqlserver' "
-            f"dbname='Sales' server='db.example.com' username='reader'/></datasource>\n").encode()
-
-
-def flow_archive(salt=""):
-    """A package that holds an empty flow."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("flow", json.dumps({"documentId": salt, "initialNodes": [], "nodes": {},
-                                             "connections": {}}))
-    return packed.getvalue()
-
-
-# ---------------------------------------------------------------- bodies
 def multipart(parts):
-    """(body, content type) of multipart/mixed, as TSC sends it; parts are
-    (name, file name or None, type, bytes)."""
+    """(body, content type) of parts given as (name, file name or None, type, bytes)."""
     boundary = uuid.uuid4().hex
     body = b""
     for name, filename, kind, data in parts:
-        named = f'; filename="{filename}"' if filename else ""
-        body += (f"--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"{named}\r\n"
-                 f"Content-Type: {kind}\r\n\r\n").encode() + data + b"\r\n"
+        where = f'name="{name}"' + (f'; filename="{filename}"' if filename is not None else "")
+        body += (f"--{boundary}\r\nContent-Disposition: {where}\r\nContent-Type: {kind}\r\n\r\n"
+                 .encode() + data + b"\r\n")
     return body + f"--{boundary}--\r\n".encode(), f"multipart/mixed; boundary={boundary}"
 
 
-def send_parts(client, path, document, part=None, filename=None, data=None, **options):
-    """POST of a document and, where `part` is given, a file."""
-    parts = [("request_payload", None, "text/xml", to_xml(document))]
-    if part:
-        parts.append((part, filename, "application/octet-stream", data))
-    body, kind = multipart(parts)
-    return client.call("POST", path, raw=body, content_type=kind, **options)
+def connection_xml(kind="sqlserver", server="db.example.com", user="reader", database="sales",
+                   port="1433"):
+    return (f"<connection class={quoteattr(kind)} server={quoteattr(server)} "
+            f"username={quoteattr(user)} dbname={quoteattr(database)} port={quoteattr(port)} "
+            f"authentication='sqlserver'/>")
 
 
-def publish_reply(client, kind, data, name, project, overwrite=False, filename=None, **members):
-    segment, part, ending = KINDS[kind]
-    document = {kind: {"name": name, "project": {"id": project}, **members}}
-    return send_parts(client, f"{client.site}/{segment}?overwrite={str(overwrite).lower()}", document,
-                      part, filename or f"file.{ending}", data)
+def workbook_bytes(sheets=("First", "Second"), dashboards=(), connection=None):
+    """A workbook with those sheets, which read one data source."""
+    worksheets = "".join(f"<worksheet name={quoteattr(s)}><table><view/></table></worksheet>"
+                         for s in sheets)
+    boards = "".join(f"<dashboard name={quoteattr(d)}><zones/></dashboard>" for d in dashboards)
+    windows = "".join(f"<window class={quoteattr(kind)} name={quoteattr(name)}/>"
+                      for kind, names in (("worksheet", sheets), ("dashboard", dashboards))
+                      for name in names)
+    return (f"<?xml version='1.0' encoding='utf-8' ?><workbook version='18.1'><datasources>"
+            f"<datasource caption='Sales' name='federated.1'>"
+            f"<connection class='federated'><named-connections><named-connection name='c.1' "
+            f"caption='db'>{connection or connection_xml()}</named-connection></named-connections>"
+            f"</connection></datasource></datasources><worksheets>{worksheets}</worksheets>"
+            f"<dashboards>{boards}</dashboards><windows>{windows}</windows></workbook>").encode()
 
 
-def publish(client, kind, data, name=None, project=None, overwrite=False, **members):
-    """The element of what was published; into a project of its own where none is given."""
-    reply = publish_reply(client, kind, data, name or unique(kind),
-                          project or client.add_project()["id"], overwrite, **members)
-    if reply.status != 201:
-        raise Refused(f"publish {kind}: {reply}")
+def datasource_bytes(connection=None):
+    return (f"<?xml version='1.0' encoding='utf-8' ?><datasource formatted-name='federated.1' "
+            f"version='18.1'>{connection or connection_xml()}</datasource>").encode()
+
+
+def package(name, data, **others):
+    """A zip archive that holds a document and other files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, data)
+        for other, content in others.items():
+            archive.writestr(other, content)
+    return out.getvalue()
+
+
+def flow_bytes(outputs=("Output",), server=None):
+    """A flow with those output steps, which reads a database where a server is given."""
+    nodes, connections = {}, {}
+    for name in outputs:
+        key = str(uuid.uuid4())
+        nodes[key] = {"nodeType": ".v1.WriteToHyper", "name": name, "id": key,
+                      "baseType": "output", "nextNodes": []}
+    if server:
+        key = str(uuid.uuid4())
+        connections[key] = {"connectionType": ".v1.SqlConnection", "id": key, "name": "db",
+                            "connectionAttributes": {"class": "sqlserver", "server": server,
+                                                     "username": "reader", "dbname": "sales"},
+                            "isPackaged": False}
+    return package("flow", json.dumps({
+        "parameters": {"parameters": {}}, "initialNodes": list(nodes), "nodes": nodes,
+        "connections": connections, "connectionIds": list(connections),
+        "documentId": str(uuid.uuid4())}).encode())
+
+
+def publish_reply(client, kind, filename, data, document, query="", **options):
+    """POST of a file with its request document; kind: workbook, datasource or flow."""
+    body, content_type = multipart([
+        ("request_payload", "", "text/xml", to_xml({kind: document}, namespace=None)),
+        (f"tableau_{kind}", filename, "application/octet-stream", data)])
+    return client.call("POST", f"{client.site}/{kind}s{query}", raw=body,
+                       content_type=content_type, **options)
+
+
+def _publish(client, kind, filename, data, name, project, query="", **members):
+    document = {"name": name or unique(kind), "project": {"id": project}}
+    document.update(members)
+    reply = publish_reply(client, kind, filename, data, document, query)
+    assert reply.status == 201, reply
     return reply.doc[kind]
 
 
-def publish_workbook(client, path, name=None, project=None, **members):
-    """The same for a file on the disk."""
-    path = pathlib.Path(path)
-    return publish(client, "workbook", path.read_bytes(), name, project, filename=path.name, **members)
+def default_project(client):
+    reply = client.ok("GET", f"{client.site}/projects?filter=name:eq:Default")
+    return reply.doc["projects"]["project"][0]["id"]
 
 
-def download(client, path):
-    """The answer to a download: its bytes are in `body`."""
-    response = client.http.get(f"{client.url}/api/{client.version}{path}",
-                               headers={"X-Tableau-Auth": client.session.token}, timeout=30)
-    return Reply(response) if response.status_code >= 300 else response
+def new_project(client, **members):
+    """A project without any rule, so that only who is told so may see into it."""
+    members.setdefault("name", unique("project"))
+    project = client.ok("POST", f"{client.site}/projects", {"project": members}, 201).doc["project"]["id"]
+    for kind in ("", "workbooks", "datasources", "flows"):
+        path = f"{client.site}/projects/{project}/" + (
+            f"default-permissions/{kind}" if kind else "permissions")
+        for rule in client.ok("GET", path).doc["permissions"].get("granteeCapabilities", []):
+            for capability in rule["capabilities"]["capability"]:
+                client.ok("DELETE", f"{path}/groups/{rule['group']['id']}/{capability['name']}/"
+                          f"{capability['mode']}")
+    return project
 
 
-def allow(client, project, user_id, *capabilities, content=None, mode="Allow"):
-    """A rule for one user on a project, or on what will be published in it
-    (content: workbooks, datasources, flows)."""
-    place = f"default-permissions/{content}" if content else "permissions"
-    client.ok("PUT", f"{client.site}/projects/{project}/{place}", {"permissions": {
-        "granteeCapabilities": [{"user": {"id": user_id}, "capabilities": {"capability": [
-            {"name": name, "mode": mode} for name in capabilities]}}]}})
+def publish_workbook(client, name=None, project=None, data=None, query="", **members):
+    return _publish(client, "workbook", "book.twb", data or workbook_bytes(), name,
+                    project or default_project(client), query, **members)
+
+
+def publish_datasource(client, name=None, project=None, data=None, query="", **members):
+    return _publish(client, "datasource", "source.tds", data or datasource_bytes(), name,
+                    project or default_project(client), query, **members)
+
+
+def publish_flow(client, name=None, project=None, data=None, query="", **members):
+    return _publish(client, "flow", "flow.tfl", data or flow_bytes(), name,
+                    project or default_project(client), query, **members)
+
+
+def grant(client, project, user, kind=None, **modes):
+    """Rules on a project for a user: Read="Allow", Write="Deny" ...; with a kind
+    ("workbooks" ...) those that such items in it will begin with."""
+    path = f"default-permissions/{kind}" if kind else "permissions"
+    client.ok("PUT", f"{client.site}/projects/{project}/{path}", {"permissions": {
+        "granteeCapabilities": [{"user": {"id": user}, "capabilities": {"capability": [
+            {"name": name, "mode": mode} for name, mode in modes.items()]}}]}})

@@ -9,7 +9,7 @@ import pathlib
 
 from lxml import etree
 
-from schema_exceptions import CHILDREN_AS_ATTRIBUTES, NOT_VALIDATED, WITHOUT_PAGINATION
+from schema_exceptions import BEFORE_ANOTHER, CHILDREN_AS_ATTRIBUTES, NOT_VALIDATED, WITHOUT_PAGINATION
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SPEC = pathlib.Path(os.environ.get("EASEL_SPEC", ROOT.parent / "shared" / "spec"))
@@ -105,6 +105,14 @@ class Schema:
         copied = copy.deepcopy(root)
         if len(copied) == 2 and etree.QName(copied[1]).localname in WITHOUT_PAGINATION:
             copied.remove(copied[0])
+        if len(copied) == 2 and BEFORE_ANOTHER.get(etree.QName(copied[0]).localname) == \
+                etree.QName(copied[1]).localname:
+            paged = etree.Element(copied.tag)
+            etree.SubElement(paged, f"{{{NS}}}pagination",
+                             dict(pageNumber="1", pageSize="1", totalAvailable="1"))
+            paged.append(copied[0])
+            if not self.validator.validate(paged):
+                return str(self.validator.error_log.last_error)
         for element in list(copied.iter(f"{{{NS}}}*")):
             keep = CHILDREN_AS_ATTRIBUTES.get(etree.QName(element).localname)
             if keep is None:

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from contents import allow, multipart, publish, send_parts, workbook_xml
+from contents import multipart
+from published import allow, publish, send_parts, workbook_xml
 from easel_client import check_refusal, unique
 from orgs import Org
 from schema import SPEC

@@ -9,7 +9,8 @@ import time
 import pytest
 
 import servers
-from contents import multipart, publish, workbook_xml
+from contents import multipart
+from published import publish, workbook_xml
 from easel_client import unique
 from servers import Server, run
 

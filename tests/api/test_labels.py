@@ -2,7 +2,7 @@
 
 import pytest
 
-from contents import allow, datasource_xml, flow_archive, publish
+from published import allow, datasource_xml, flow_archive, publish
 from easel_client import children, find, unique
 
 NOBODY = "00000000-0000-0000-0000-000000000000"

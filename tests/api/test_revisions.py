@@ -2,7 +2,7 @@
 
 import pytest
 
-from contents import allow, datasource_xml, download, publish, publish_reply, workbook_xml
+from published import allow, datasource_xml, download, publish, publish_reply, workbook_xml
 from easel_client import check_refusal, unique
 from orgs import Org
 

@@ -343,8 +343,9 @@ static void routes(void **state)
         {"GET", "/sites/x/users/y/z/a/b/c/d/e/f", "3.24", NULL, false},
         {"GET", "/api/3.24/serverinfo", "3.24", NULL, false},
         /* rows without a handler hide their path */
-        {"GET", "/sites/x/workbooks", "3.24", NULL, false},
-        {"PATCH", "/sites/x/workbooks", "3.24", NULL, false},
+        {"GET", "/sites/x/collections", "3.24", NULL, false},
+        {"GET", "/sites/x/dataAccelerationReport", "3.24", NULL, false},
+        {"PATCH", "/sites/x/dataAccelerationReport", "3.24", NULL, false},
         {"DELETE", "/auth/serverAdminAccessTokens", "3.24", NULL, false},
         {"DELETE", "/sites/x/users/y/identityPool/z", "3.24", NULL, false},
     };
