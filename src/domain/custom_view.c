@@ -55,7 +55,7 @@ static enum err find(struct tx *tx, const char *site_id, const char *id, struct 
             *view_r = read_row(tx, stmt);
         stmt_reset(stmt);
     }
-    return found ? E_OK : tx_refuse(tx, E404011, "The custom view '%.64s' could not be found.", id);
+    return found ? E_OK : tx_refuse(tx, E404000, "The custom view '%.64s' could not be found.", id);
 }
 
 /* ---- reading */

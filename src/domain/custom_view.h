@@ -32,8 +32,8 @@ extern const size_t custom_view_field_count;
  * may read. */
 enum err custom_view_list(struct tx *tx, const struct actor *actor, const struct list_request *list,
                           struct custom_view **views_r, size_t *count_r, int64_t *total_r);
-/* E404011 where there is none; E403004 where the actor neither owns it nor may read its
- * view. *file_r (may be NULL): the bytes as they came. */
+/* E404000 where there is none (the method documents no other code); E403004 where the actor neither
+ * owns it nor may read its view. *file_r (may be NULL): the bytes as they came. */
 enum err custom_view_get(struct tx *tx, const struct actor *actor, const char *id,
                          struct custom_view *view_r, const char **file_r);
 

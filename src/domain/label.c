@@ -86,7 +86,7 @@ static enum err type_of(struct tx *tx, const struct label_asset *asset, enum con
                                                   : TYPE_COUNT;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         if (strcasecmp(name, others[i]) == 0)
-            return tx_refuse(tx, E404029, "The %s '%.64s' could not be found.", others[i],
+            return tx_refuse(tx, E404000, "The %s '%.64s' could not be found.", others[i],
                              asset->id);
     if (*type_r == TYPE_COUNT)
         return tx_refuse(tx, E400000, "Content of the type '%.40s' has no labels.", name);
@@ -190,7 +190,7 @@ static enum err find(struct tx *tx, const struct actor *actor, const char *id,
             *label_r = read_row(tx, stmt);
         stmt_reset(stmt);
     }
-    return found ? E_OK : tx_refuse(tx, E404029, "The label '%.64s' could not be found.", id);
+    return found ? E_OK : tx_refuse(tx, E404000, "The label '%.64s' could not be found.", id);
 }
 
 static enum err open_label(struct tx *tx, const struct actor *actor, const char *id, cap_set needed,

@@ -38,9 +38,9 @@ struct label_filter {
     size_t count;
 };
 
-/* Of all functions: E400000 for a type that has no labels; E404029 for an item of a type
- * that Easel does not keep yet, and for an unknown label; else what the item's kind has for
- * one that is unknown, unread or unwritten (tbl/content_kinds.def). */
+/* Of all functions: E400000 for a type that has no labels; E404000 (the methods document no
+ * other code) for an item of a type that Easel does not keep yet, and an unknown label; else what
+ * the item's kind has for one that is unknown, unread or unwritten (tbl/content_kinds.def). */
 
 /* Needs Read on the item. */
 enum err label_get(struct tx *tx, const struct actor *actor, const char *id, struct label *label_r);

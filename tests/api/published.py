@@ -2,6 +2,8 @@
 that have something in them.
 """
 
+import json
+
 from contents import flow_bytes, grant, multipart
 from contents import publish_reply as publish_file
 from easel_client import Refused, Reply, to_xml, unique
@@ -50,6 +52,25 @@ def publish(client, kind, data, name=None, project=None, overwrite=False, **memb
     if reply.status != 201:
         raise Refused(f"publish {kind}: {reply}")
     return reply.doc[kind]
+
+
+def custom_view_file(view="First", **members):
+    """What a custom view is published as, and downloaded."""
+    return json.dumps([{"isSourceView": True, "viewName": view, "tcv": "PD94bWw-", **members}]).encode()
+
+
+def publish_custom_view(client, workbook_id, name=None, view="First", data=None, owner=None, query="",
+                        accept=None, **members):
+    """The answer to Publish Custom View as TSC and the migration SDK send it; with a query
+    (of an upload) no file goes along."""
+    document = {"customView": {"name": name or unique("view"), **members,
+                               "workbook": {"id": workbook_id}}}
+    if owner:
+        document["customView"]["owner"] = {"id": owner}
+    part = () if query else ("tableau_customview", "view.json",
+                             custom_view_file(view) if data is None else data)
+    return send_parts(client, f"//api/exp/sites/{client.session.site_id}/customviews{query}", document,
+                      *part, accept=accept)
 
 
 def download(client, path):

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from contents import multipart
-from published import allow, publish, send_parts, workbook_xml
+from published import custom_view_file as file_of
+from published import allow, publish, publish_custom_view, send_parts, workbook_xml
 from easel_client import check_refusal, unique
 from orgs import Org
 from schema import SPEC
@@ -14,19 +15,9 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 SAMPLE = SPEC.parent / "fixtures" / "tsc-responses" / "custom_view_download.json"
 
 
-def file_of(view="First", **members):
-    return json.dumps([{"isSourceView": True, "viewName": view, "tcv": "PD94bWw-", **members}]).encode()
-
-
-def publish_view(client, workbook_id, name=None, data=None, fmt=None, owner=None, query="", **members):
-    """The answer to Publish Custom View as TSC and the migration SDK send it."""
-    document = {"customView": {"name": name or unique("view"), **members,
-                               "workbook": {"id": workbook_id}}}
-    if owner:
-        document["customView"]["owner"] = {"id": owner}
-    part = () if query else ("tableau_customview", "view.json", file_of() if data is None else data)
-    return send_parts(client, f"//api/exp/sites/{client.session.site_id}/customviews{query}", document,
-                      *part, accept="application/json" if fmt == "json" else None)
+def publish_view(client, workbook_id, name=None, data=None, fmt=None, **options):
+    return publish_custom_view(client, workbook_id, name, data=data,
+                               accept="application/json" if fmt == "json" else None, **options)
 
 
 def made(client, workbook_id, *args, **options):
@@ -296,8 +287,8 @@ def test_unknown(org, other, books, fmt):
         for verb, rest, document in (("GET", "", None), ("PUT", "", {"customView": {"name": "x"}}),
                                      ("DELETE", "", None), ("GET", "/default/users", None),
                                      ("POST", "/default/users", {"users": {"user": [{"id": NOBODY}]}})):
-            org.admin.refused("404011", verb, at(org.admin, id, rest), document, fmt=fmt)
-        check_refusal(file_at(org.admin, {"id": id}), "404011")
+            org.admin.refused("404000", verb, at(org.admin, id, rest), document, fmt=fmt)
+        check_refusal(file_at(org.admin, {"id": id}), "404000")
     check_refusal(org.admin.call("GET", f"//api/exp/sites/{other.site_id}/customviews/{foreign}/content"),
                   "401002")
     assert other.admin.ok("GET", at(other.admin, foreign)).doc["customView"]["id"] == foreign
@@ -333,7 +324,7 @@ def test_owner_keeps_it(org):
     assert owner.ok("GET", at(owner, view)).doc["customView"] == view
     assert file_at(owner, view).status == 200
     owner.ok("DELETE", at(owner, view), status=204)
-    owner.refused("404011", "GET", at(owner, view))
+    owner.refused("404000", "GET", at(owner, view))
 
 
 # ---------------------------------------------------------------- what takes it along
@@ -342,10 +333,10 @@ def test_goes_with_its_view(org):
     book = publish(org.admin, "workbook", workbook_xml(), name, project)
     first, second = made(org.admin, book["id"]), made(org.admin, book["id"], data=file_of("Second"))
     publish(org.admin, "workbook", workbook_xml(("Second", "Third")), name, project, overwrite=True)
-    org.admin.refused("404011", "GET", at(org.admin, first))
+    org.admin.refused("404000", "GET", at(org.admin, first))
     assert org.admin.ok("GET", at(org.admin, second)).doc["customView"] == second
     org.admin.ok("DELETE", f"{org.admin.site}/projects/{project}", status=204)
-    org.admin.refused("404011", "GET", at(org.admin, second))
+    org.admin.refused("404000", "GET", at(org.admin, second))
 
 
 def test_goes_with_its_owner(org, books):
@@ -354,7 +345,7 @@ def test_goes_with_its_owner(org, books):
     org.admin.ok("POST", at(org.admin, made(org.admin, books[1]), "/default/users"),
                  {"users": {"user": [{"id": id}]}})
     org.admin.ok("DELETE", f"{org.admin.site}/users/{id}", status=204)
-    org.admin.refused("404011", "GET", at(org.admin, view))
+    org.admin.refused("404000", "GET", at(org.admin, view))
 
 
 # ---------------------------------------------------------------- defaults

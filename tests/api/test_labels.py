@@ -159,6 +159,26 @@ def test_certification(org, fmt):
     assert now() == (False, "")
 
 
+def test_certification_of_the_data_source(org, fmt):
+    """Update Data Source makes, changes and deletes the label."""
+    id = put(org.admin)
+
+    def update(**members):
+        return org.admin.ok("PUT", f"{org.admin.site}/datasources/{id}", {"datasource": members},
+                            fmt=fmt).doc["datasource"]
+
+    assert update(isCertified=True, certificationNote="good")["isCertified"] is True
+    [made] = get(org.admin, id, fmt=fmt)
+    assert (made["value"], made["message"], made["active"]) == ("Certified", "good", True)
+    update(certificationNote="better")
+    assert get(org.admin, id, fmt=fmt)[0]["message"] == "better"
+    update(isCertified=False)
+    assert get(org.admin, id, fmt=fmt) == []
+    put_label(org.admin, id, "Certified", message="by label")
+    shown = org.admin.ok("GET", f"{org.admin.site}/datasources/{id}", fmt=fmt).doc["datasource"]
+    assert (shown["isCertified"], shown["certificationNote"]) == (True, "by label")
+
+
 def test_all_or_nothing(org):
     """One item that is refused leaves the others as they were."""
     one, two = put(org.admin), put(org.admin)
@@ -175,7 +195,7 @@ def test_all_or_nothing(org):
     (listed(NOBODY, kind="workbook"), "400000"), (listed(NOBODY, kind="nonsense"), "400000"),
     (listed(*[NOBODY] * 1001), "400000"),
     (listed(NOBODY), "404004"), (listed("nonsense"), "404004"), (listed(NOBODY, kind="flow"), "404027"),
-    *((listed(NOBODY, kind=kind), "404029") for kind in
+    *((listed(NOBODY, kind=kind), "404000") for kind in
       ("database", "table", "column", "virtualconnection", "virtualConnectionTable")),
 ])
 def test_bad_lists(org, document, code, fmt):
@@ -201,9 +221,9 @@ def test_unknown(org, other, fmt):
     foreign = put_label(other.admin, put(other.admin), "Warning")
     for id in (NOBODY, "nonsense", foreign["id"]):
         path = f"{org.admin.site}/labels/{id}"
-        org.admin.refused("404029", "GET", path, fmt=fmt)
-        org.admin.refused("404029", "PUT", path, {"label": {"message": "x"}}, fmt=fmt)
-        org.admin.refused("404029", "DELETE", path, fmt=fmt)
+        org.admin.refused("404000", "GET", path, fmt=fmt)
+        org.admin.refused("404000", "PUT", path, {"label": {"message": "x"}}, fmt=fmt)
+        org.admin.refused("404000", "DELETE", path, fmt=fmt)
     refused(org.admin, "404004", "POST", listed(foreign["contentId"]), fmt=fmt)
     assert get(other.admin, foreign["contentId"]) == [foreign]
 

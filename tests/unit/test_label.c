@@ -115,7 +115,7 @@ static void labels_go_with_their_item(void **state)
     expect(w.tx, label_set(w.tx, &w.pat, &asset, 1, &change, &label), E_OK, "set");
     expect(w.tx, label_get(w.tx, &w.pat, label.id, &same), E_OK, "get");
     expect(w.tx, content_item_delete(w.tx, &w.pat, TYPE_FLOW, item.id), E_OK, "delete");
-    expect(w.tx, label_get(w.tx, &w.pat, label.id, &same), E404029, "gone");
+    expect(w.tx, label_get(w.tx, &w.pat, label.id, &same), E404000, "gone");
     assert_int_equal(number_in(&w, "SELECT COUNT(*) FROM label WHERE site_id = ?1", w.site_id), 0);
 }
 
