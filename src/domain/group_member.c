@@ -229,6 +229,8 @@ enum err group_list_of_user(struct tx *tx, const struct actor *actor, const char
 {
     struct user user;
     enum err err = user_get(tx, actor, site_id, user_id, &user);
+    if (err == E403133) /* a code of Query User On Site alone */
+        return tx_refuse(tx, E403004, "Only administrators can read the groups of other users.");
     if (err)
         return err;
     int64_t others = groups_counted(tx, user.id),

@@ -12,6 +12,8 @@
 #include "domain/content_priv.h"
 #include "domain/permission.h"
 #include "domain/project.h"
+#include "domain/revision.h"
+#include "domain/search.h"
 #include "domain/site.h"
 #include "store/tx.h"
 
@@ -253,7 +255,9 @@ static enum err add_revision(struct tx *tx, const struct actor *actor,
     stmt_int(stmt, 7, tx->now);
     if (stmt_step(stmt) != DB_DONE)
         return tx_broken(tx);
-    return content_counted(tx, actor->site_id, content_type_name(spec->type), 0, spec->size_bytes);
+    enum err err =
+        content_counted(tx, actor->site_id, content_type_name(spec->type), 0, spec->size_bytes);
+    return err ? err : revision_trim(tx, actor->site_id, spec->type, id);
 }
 
 static enum err write_connections(struct tx *tx, const struct publish_spec *spec, const char *id)
@@ -316,6 +320,8 @@ enum err publish(struct tx *tx, const struct actor *actor, const struct publish_
         err = publish_views(tx, actor->site_id, id, &spec);
     if (!err && spec.type == TYPE_FLOW)
         err = publish_steps(tx, id, &spec);
+    if (!err)
+        err = search_index(tx, actor->site_id, spec.type, id);
     if (!err)
         err = access_changed(tx, actor->site_id);
     *created_r = !exists;

@@ -637,6 +637,34 @@ static bool printable(const char *text)
     return true;
 }
 
+/* Roots beside the versions: their rows have the whole path in the table, and are
+ * answered as the newest version is. */
+static bool is_root(const char *segment)
+{
+    static const char *const roots[] = {"-", "exp", "metadata", "v1"};
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
+        if (strcmp(segment, roots[i]) == 0)
+            return true;
+    return false;
+}
+
+/* The version of the URI. */
+static enum err read_version(struct call *call, const char *version)
+{
+    call->version = is_root(version) ? VERSION_LAST : version_parse(version);
+    call->json |= strcmp(version, "-") == 0; /* its methods answer JSON alone */
+    if (is_root(version))
+        return E_OK;
+    if (version_known(call->version)) {
+        call->version_text = version;
+        return E_OK;
+    }
+    if (!printable(version))
+        return unknown_resource(call);
+    return tx_refuse(&call->tx, E404001, "Version '%.40s' is not a valid version of the API.",
+                     version);
+}
+
 static enum err find_method(struct call *call)
 {
     struct path path;
@@ -644,21 +672,15 @@ static enum err find_method(struct call *call)
     if (!path_parse(call->tx.arena, http_path(call->http), &path) || path.count < 2 ||
         strcmp(path.segments[0], "api") != 0)
         return unknown_resource(call);
-    const char *version = path.segments[1];
-    call->version = version_parse(version);
-    if (!version_known(call->version)) {
-        /* /api/-/, /api/exp/, /api/metadata/ are not versions but other roots. */
-        bool a_root = strcmp(version, "-") == 0 || strcmp(version, "exp") == 0 ||
-                      strcmp(version, "metadata") == 0 || strcmp(version, "v1") == 0;
-        if (a_root || !printable(version))
-            return unknown_resource(call);
-        return tx_refuse(&call->tx, E404001, "Version '%.40s' is not a valid version of the API.",
-                         version);
-    }
-    call->version_text = version;
+    enum err err = read_version(call, path.segments[1]);
+    if (err)
+        return err;
+    size_t from = is_root(path.segments[1]) ? 0 : 2;
+    if (from && path.count > from && strcasecmp(path.segments[from], "api") == 0)
+        return unknown_resource(call); /* a whole path below a version */
     if (!query_parse(call->tx.arena, http_query(call->http), &call->query))
         return tx_refuse(&call->tx, E400000, "The query of the URI is malformed.");
-    router_find(call->rest->router, http_verb(call->http), path.segments + 2, path.count - 2,
+    router_find(call->rest->router, http_verb(call->http), path.segments + from, path.count - from,
                 &call->query, call->version, &route);
     call->method = route.method;
     memcpy(call->params, route.params, sizeof call->params);

@@ -69,7 +69,9 @@ class Reply:
         self.body = response.content
         self.type = response.headers.get("Content-Type", "").split(";")[0].strip()
         self.xml = self.json = self.doc = None
-        if self.type in ("application/xml", "text/xml"):
+        if "Content-Disposition" in self.headers:
+            pass  # a file, whatever is in it
+        elif self.type in ("application/xml", "text/xml"):
             self.xml = etree.fromstring(self.body)
             if SCHEMA:
                 complaint = SCHEMA.complaint(self.xml)
@@ -173,8 +175,11 @@ class Client:
 
     def call(self, verb, path, doc=None, *, fmt=None, version=None, token=None, raw=None,
              content_type=None, accept=None, headers=None, timeout=30, anonymous=False):
-        """A REST call. `path` follows /api/{version}, unless it starts with `//`."""
+        """A REST call. `path` follows /api/{version}, unless it starts with `//` or is that
+        of a method beside the versions."""
         fmt = fmt or self.fmt
+        if path.startswith("/api/"):
+            path = "/" + path
         url = self.url + (path[1:] if path.startswith("//") else f"/api/{version or self.version}{path}")
         sent = {}
         if accept is not None:
@@ -201,7 +206,7 @@ class Client:
             return reply
         if reply.status == 204 or reply.status == 200 and not reply.body:
             assert not reply.body and not reply.type
-        elif accept is None:
+        elif accept is None and "Content-Disposition" not in reply.headers:
             wanted = ("application/json",) if fmt == "json" else ("application/xml", "text/xml")
             assert reply.type in wanted, (reply.type, reply)
         if not path.startswith("//"):

@@ -500,7 +500,7 @@ def test_groups_of_a_user_are_told_to_whom(org, fmt):
     for role in ADMINS:
         assert group in ids(groups_of(org.as_role(role), viewer, fmt=fmt))
     for role in ("Creator", "Explorer"):
-        org.as_role(role).refused(403133, "GET", path, fmt=fmt)
+        org.as_role(role).refused(403004, "GET", path, fmt=fmt)
     reply = org.admin.call("GET", path, fmt=fmt, version="3.6")
     assert reply.code == "404003"
 
