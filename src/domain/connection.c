@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/ident.h"
-#include "domain/access.h"
 #include "domain/actor.h"
 #include "domain/content_priv.h"
 #include "store/tx.h"
@@ -246,8 +245,7 @@ enum err connection_update_all(struct tx *tx, const struct actor *actor, enum co
         if (!err)
             err = write_change(tx, &(*connections_r)[i], change);
     }
-    /* Lists are filtered by connections, and keep what they counted (domain/visible.c). */
-    return err ? err : access_changed(tx, actor->site_id);
+    return err;
 }
 
 enum err connection_update(struct tx *tx, const struct actor *actor, enum content_type type,

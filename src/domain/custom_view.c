@@ -94,9 +94,12 @@ const struct list_field custom_view_fields[] = {
 };
 const size_t custom_view_field_count = sizeof custom_view_fields / sizeof *custom_view_fields;
 
-static const struct list_query LIST = {COLUMNS, JOINS "WHERE x.site_id = ?1",
+static const struct list_query LIST = {COLUMNS,
+                                       JOINS "WHERE x.site_id = ?1",
                                        "SELECT COUNT(*) FROM custom_view WHERE site_id = ?1",
-                                       " ORDER BY x.serial LIMIT ?2 OFFSET ?3", "x.serial"};
+                                       " ORDER BY x.serial LIMIT ?2 OFFSET ?3",
+                                       "x.serial",
+                                       NULL};
 
 static enum err list_all(struct tx *tx, const struct actor *actor, const struct list_request *list,
                          struct custom_view *views, size_t *count_r, int64_t *total_r)
