@@ -233,13 +233,13 @@ enum err connection_update_all(struct tx *tx, const struct actor *actor, enum co
 {
     struct content_item item;
     cap_set held;
+    *connections_r = arena_zalloc(tx->arena, (count + 1) * sizeof **connections_r);
     if (!db_lock(tx->db, actor->site_id))
         return tx_broken(tx);
     enum err err = content_item_for(tx, actor, type, content_id, CAP_BIT(CAP_WRITE),
                                     unwritable(type), &item, &held);
     if (!err)
         err = check_change(tx, change);
-    *connections_r = arena_alloc(tx->arena, (count + 1) * sizeof **connections_r);
     for (size_t i = 0; i < count && !err; i++) {
         err = find(tx, actor, &item, connection_ids[i], &(*connections_r)[i]);
         if (!err)
@@ -255,7 +255,7 @@ enum err connection_update(struct tx *tx, const struct actor *actor, enum conten
     struct connection *connections;
     enum err err =
         connection_update_all(tx, actor, type, content_id, &connection_id, 1, change, &connections);
-    if (!err)
+    if (!err && connections)
         *connection_r = connections[0];
     return err;
 }

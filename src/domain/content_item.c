@@ -140,6 +140,7 @@ enum err content_item_for(struct tx *tx, const struct actor *actor, enum content
                           const char *id, cap_set needed, enum err refusal,
                           struct content_item *item_r, cap_set *held_r)
 {
+    *held_r = 0;
     if (!content_item_find(tx, actor->site_id, type, id, item_r))
         return unknown_item(tx, type, id);
     enum err err = content_item_access(tx, actor, item_r, held_r);
