@@ -5,7 +5,7 @@ _easel()
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]} options='' values=''
     # commands: begin
-    local commands='serve dev jwt explain eas events scopes methods config backup restore rotate-key token version help'
+    local commands='serve dev jwt explain eas events scopes methods config backup restore fsck rotate-key token version help'
     case $command in
     serve) options='--seed --data --repository --blobs --s3-region --s3-access-key --spool --config --secret-key-file --listen --tls-cert --tls-key --threads --admin-name --admin-password-file --max-header --max-body --max-import --max-spool --max-connections --connections-per-address --request-timeout --idle-timeout --drain-timeout --signin-failures --signin-window --session-life --pat-life --pat-idle --jwt-max-life --jwt-clock-skew --explain-refusals --eas-limit --eas-bare-audience --eas-scp-string --eas-max-life --eas-refused-algorithms --eas-issuer --eas-jwks-uri --eas-keys-keep --fetch-plain-http --fetch-networks --fetch-ca-file --fetch-timeout --fetch-max-body --events-keep --observed-keep --log-level --log-format --repository-workers --job-workers --job-poll --job-lease --job-keep --help' ;;
     dev) options='--seed --listen --tls-cert --tls-key --threads --admin-name --max-header --max-body --max-import --max-connections --connections-per-address --request-timeout --idle-timeout --drain-timeout --signin-failures --signin-window --session-life --pat-life --pat-idle --jwt-max-life --jwt-clock-skew --explain-refusals --eas-limit --eas-bare-audience --eas-scp-string --eas-max-life --eas-refused-algorithms --eas-issuer --eas-jwks-uri --eas-keys-keep --fetch-plain-http --fetch-networks --fetch-ca-file --fetch-timeout --fetch-max-body --log-level --log-format --job-workers --job-keep --help' ;;
@@ -18,6 +18,7 @@ _easel()
     config) options='--data --repository --blobs --s3-region --s3-access-key --spool --config --secret-key-file --listen --tls-cert --tls-key --threads --admin-name --admin-password-file --max-header --max-body --max-import --max-spool --max-connections --connections-per-address --request-timeout --idle-timeout --drain-timeout --signin-failures --signin-window --session-life --pat-life --pat-idle --jwt-max-life --jwt-clock-skew --explain-refusals --eas-limit --eas-bare-audience --eas-scp-string --eas-max-life --eas-refused-algorithms --eas-issuer --eas-jwks-uri --eas-keys-keep --fetch-plain-http --fetch-networks --fetch-ca-file --fetch-timeout --fetch-max-body --events-keep --observed-keep --log-level --log-format --repository-workers --job-workers --job-poll --job-lease --job-keep --help' ;;
     backup) options='--data --repository --config --help' ;;
     restore) options='--data --repository --config --help' ;;
+    fsck) options='--deep --delete-unreferenced --older-than --data --repository --blobs --s3-region --s3-access-key --spool --config --help' ;;
     rotate-key) options='--data --repository --config --secret-key-file --help' ;;
     token) options='--user --site --name --data --repository --config --secret-key-file --pat-life --help' ;;
     version) options='--help' ;;
@@ -28,7 +29,7 @@ _easel()
     --data | --spool) values=folders ;;
     --log-level) values='debug info warn error' ;;
     --log-format) values='text json' ;;
-    --admin-name | --blobs | --claim | --client-id | --connections-per-address | --drain-timeout | --eas-issuer | --eas-jwks-uri | --eas-keys-keep | --eas-limit | --eas-max-life | --eas-refused-algorithms | --events-keep | --expires | --fetch-max-body | --fetch-networks | --fetch-timeout | --idle-timeout | --job-keep | --job-lease | --job-poll | --job-workers | --jwks-uri | --jwt-clock-skew | --jwt-max-life | --listen | --max-body | --max-connections | --max-header | --max-import | --max-spool | --method | --name | --observed-keep | --pat-idle | --pat-life | --repository | --repository-workers | --request-timeout | --s3-access-key | --s3-region | --scope | --secret-id | --secret-value | --session-life | --signin-failures | --signin-window | --since | --site | --threads | --user) values=none ;;
+    --admin-name | --blobs | --claim | --client-id | --connections-per-address | --drain-timeout | --eas-issuer | --eas-jwks-uri | --eas-keys-keep | --eas-limit | --eas-max-life | --eas-refused-algorithms | --events-keep | --expires | --fetch-max-body | --fetch-networks | --fetch-timeout | --idle-timeout | --job-keep | --job-lease | --job-poll | --job-workers | --jwks-uri | --jwt-clock-skew | --jwt-max-life | --listen | --max-body | --max-connections | --max-header | --max-import | --max-spool | --method | --name | --observed-keep | --older-than | --pat-idle | --pat-life | --repository | --repository-workers | --request-timeout | --s3-access-key | --s3-region | --scope | --secret-id | --secret-value | --session-life | --signin-failures | --signin-window | --since | --site | --threads | --user) values=none ;;
     esac
     # commands: end
     if [ "$COMP_CWORD" -eq 1 ] || { [ "$COMP_CWORD" -eq 2 ] && [ "$command" = help ]; }; then

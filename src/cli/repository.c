@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "cli/config.h"
+#include "store/blob.h"
 #include "trust/seal.h"
 
 bool repository_open(struct config *config, const char *command, enum db_mode mode, struct tx *tx_r)
@@ -41,4 +42,18 @@ struct keyring *repository_keys(const struct config *config, const char *command
     if (!keyring)
         fprintf(stderr, "easel %s: %s%s\n", command, *given ? "EASEL_SECRET_KEY: " : "", why);
     return keyring;
+}
+
+struct blobs *repository_blobs(const struct config *config, const char *command)
+{
+    char why[BLOB_WHY_ROOM] = "";
+    const struct blobs_config where = {.url = config_text(config, "blobs"),
+                                       .staging = config_text(config, "spool"),
+                                       .region = config_text(config, "s3-region"),
+                                       .access_key = config_text(config, "s3-access-key"),
+                                       .secret_key = config_text(config, "s3-secret-key")};
+    struct blobs *blobs = blobs_open(&where, why, sizeof why);
+    if (!blobs)
+        fprintf(stderr, "easel %s: %s\n", command, why);
+    return blobs;
 }

@@ -5,6 +5,7 @@
 #include "store/db.h"
 #include "store/tx.h"
 
+struct blobs;
 struct config;
 struct keyring;
 
@@ -16,5 +17,7 @@ void repository_close(struct tx *tx);
 /* The keys of the secrets, from EASEL_SECRET_KEY or the key file; NULL after one
  * line on stderr. create: makes the file where it is absent. */
 struct keyring *repository_keys(const struct config *config, const char *command, bool create);
+/* The store of blobs that the configuration names; NULL after one line on stderr. */
+struct blobs *repository_blobs(const struct config *config, const char *command);
 
 #endif

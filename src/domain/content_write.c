@@ -6,6 +6,7 @@
 #include "domain/access.h"
 #include "domain/actor.h"
 #include "domain/content_priv.h"
+#include "domain/label.h"
 #include "domain/permission.h"
 #include "domain/project_priv.h"
 #include "domain/search.h"
@@ -173,7 +174,7 @@ static enum err write_change(struct tx *tx, const struct changing *c,
 /* What leaves a locked project keeps the rules that ruled it there. */
 static enum err settle_rules(struct tx *tx, const struct actor *actor, const struct changing *c)
 {
-    struct project_access from, to;
+    struct project_access from = {0}, to = {0};
     enum err err = E_OK;
     if (strcmp(c->project_id, c->item.project_id) == 0)
         return E_OK;
@@ -206,7 +207,9 @@ enum err content_item_update(struct tx *tx, const struct actor *actor, enum cont
         err = access_changed(tx, actor->site_id);
     if (err)
         return err;
-    return content_item_find(tx, actor->site_id, type, c.item.id, item_r) ? E_OK : tx_broken(tx);
+    if (!content_item_find(tx, actor->site_id, type, c.item.id, item_r))
+        return tx_broken(tx);
+    return label_follow(tx, actor, &c.item, item_r->is_certified, item_r->certification_note);
 }
 
 /* ---- deleting */

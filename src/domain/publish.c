@@ -12,6 +12,7 @@
 #include "domain/content_priv.h"
 #include "domain/permission.h"
 #include "domain/project.h"
+#include "domain/revision.h"
 #include "domain/search.h"
 #include "domain/site.h"
 #include "store/tx.h"
@@ -254,7 +255,9 @@ static enum err add_revision(struct tx *tx, const struct actor *actor,
     stmt_int(stmt, 7, tx->now);
     if (stmt_step(stmt) != DB_DONE)
         return tx_broken(tx);
-    return content_counted(tx, actor->site_id, content_type_name(spec->type), 0, spec->size_bytes);
+    enum err err =
+        content_counted(tx, actor->site_id, content_type_name(spec->type), 0, spec->size_bytes);
+    return err ? err : revision_trim(tx, actor->site_id, spec->type, id);
 }
 
 static enum err write_connections(struct tx *tx, const struct publish_spec *spec, const char *id)

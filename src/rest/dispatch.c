@@ -637,29 +637,29 @@ static bool printable(const char *text)
     return true;
 }
 
-/* /api/-/ is no version but a root of its own, whose methods have their whole path in
- * the table and answer JSON. */
-static bool beside_versions(const char *version)
+/* Roots beside the versions: their rows have the whole path in the table, and are
+ * answered as the newest version is. */
+static bool is_root(const char *segment)
 {
-    return strcmp(version, "-") == 0;
+    static const char *const roots[] = {"-", "exp", "metadata", "v1"};
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
+        if (strcmp(segment, roots[i]) == 0)
+            return true;
+    return false;
 }
 
-/* The version of the URI; what stands beside versions is as the newest one. */
+/* The version of the URI. */
 static enum err read_version(struct call *call, const char *version)
 {
-    call->version = beside_versions(version) ? VERSION_LAST : version_parse(version);
-    if (beside_versions(version)) {
-        call->json = true;
+    call->version = is_root(version) ? VERSION_LAST : version_parse(version);
+    call->json |= strcmp(version, "-") == 0; /* its methods answer JSON alone */
+    if (is_root(version))
         return E_OK;
-    }
     if (version_known(call->version)) {
         call->version_text = version;
         return E_OK;
     }
-    /* /api/exp/, /api/metadata/ are not versions but other roots. */
-    bool a_root = strcmp(version, "exp") == 0 || strcmp(version, "metadata") == 0 ||
-                  strcmp(version, "v1") == 0;
-    if (a_root || !printable(version))
+    if (!printable(version))
         return unknown_resource(call);
     return tx_refuse(&call->tx, E404001, "Version '%.40s' is not a valid version of the API.",
                      version);
@@ -675,13 +675,13 @@ static enum err find_method(struct call *call)
     enum err err = read_version(call, path.segments[1]);
     if (err)
         return err;
-    size_t skipped = beside_versions(path.segments[1]) ? 0 : 2;
-    if (skipped && path.count > 2 && strcmp(path.segments[2], "api") == 0)
-        return unknown_resource(call);
+    size_t from = is_root(path.segments[1]) ? 0 : 2;
+    if (from && path.count > from && strcasecmp(path.segments[from], "api") == 0)
+        return unknown_resource(call); /* a whole path below a version */
     if (!query_parse(call->tx.arena, http_query(call->http), &call->query))
         return tx_refuse(&call->tx, E400000, "The query of the URI is malformed.");
-    router_find(call->rest->router, http_verb(call->http), path.segments + skipped,
-                path.count - skipped, &call->query, call->version, &route);
+    router_find(call->rest->router, http_verb(call->http), path.segments + from, path.count - from,
+                &call->query, call->version, &route);
     call->method = route.method;
     memcpy(call->params, route.params, sizeof call->params);
     if (call->method)

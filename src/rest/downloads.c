@@ -1,11 +1,12 @@
-/* downloads.c: Download Workbook, Data Source and Flow: the file as it was published,
- * or without its extracts (includeExtract=false). */
+/* downloads.c: Download Workbook, Data Source and Flow, and revisions of the first two:
+ * the file as it was published, or without its extracts (includeExtract=false). */
 #include <string.h>
 #include <strings.h>
 
 #include "content/content.h"
 #include "content/strip.h"
 #include "domain/content_item.h"
+#include "domain/revision.h"
 #include "rest/blobs.h"
 #include "rest/call.h"
 #include "rest/handlers.h"
@@ -31,8 +32,8 @@ static enum err reply_as(struct call *call, const struct downloading *d, const c
 static enum err reply_stripped(struct call *call, const struct downloading *d)
 {
     struct blob_file file;
-    struct blob blob;
-    struct strip *strip;
+    struct blob blob = {0};
+    struct strip *strip = NULL;
     enum content_kind kind = content_kind_named(d->item.file_type);
     enum err err = blob_for_call(call, d->blob_id, &file);
     if (!err)
@@ -48,21 +49,40 @@ static enum err download_send(struct call *call)
     return d->strips ? reply_stripped(call, d) : reply_as(call, d, d->blob_id, d->item.file_type);
 }
 
+/* Of a revision that is not the current one nothing tells whether it has extracts. */
+static enum err send(struct call *call, struct downloading *d, const char *part_name,
+                     bool may_have_extracts)
+{
+    const char *extract = query_get(&call->query, "includeExtract");
+    bool without = extract && strcasecmp(extract, "false") == 0;
+    d->strips =
+        without && may_have_extracts && content_is_package(content_kind_named(d->item.file_type));
+    d->part_name = part_name;
+    call->state = d;
+    return call_next(call, LANE_BLOCKING, download_send);
+}
+
 static enum err download(struct call *call, enum content_type type, const char *param,
                          const char *part_name)
 {
     struct downloading *d = arena_zalloc(call->tx.arena, sizeof *d);
-    const char *extract = query_get(&call->query, "includeExtract");
     enum err err = content_item_file(&call->tx, call->actor, type, call_param(call, param),
                                      &d->item, &d->blob_id);
+    return err ? err : send(call, d, part_name, d->item.has_extracts);
+}
+
+static enum err download_revision(struct call *call, enum content_type type, const char *param,
+                                  const char *part_name)
+{
+    struct downloading *d = arena_zalloc(call->tx.arena, sizeof *d);
+    struct revision revision;
+    enum err err = revision_get(&call->tx, call->actor, type, call_param(call, param),
+                                call_param(call, "revision-number"), &d->item, &revision);
     if (err)
         return err;
-    bool without = extract && strcasecmp(extract, "false") == 0;
-    d->strips = without && d->item.has_extracts &&
-                content_is_package(content_kind_named(d->item.file_type));
-    d->part_name = part_name;
-    call->state = d;
-    return call_next(call, LANE_BLOCKING, download_send);
+    d->blob_id = revision.blob_id;
+    d->item.file_type = revision.file_type;
+    return send(call, d, part_name, true);
 }
 
 static enum err workbook_download_call(struct call *call)
@@ -85,3 +105,19 @@ static enum err flow_download_call(struct call *call)
 }
 
 const struct handler rest_flow_download = {flow_download_call, STARTS_READING, false};
+
+static enum err workbook_revision_download_call(struct call *call)
+{
+    return download_revision(call, TYPE_WORKBOOK, "workbook-id", "tableau_workbook");
+}
+
+const struct handler rest_workbook_revision_download = {workbook_revision_download_call,
+                                                        STARTS_READING, false};
+
+static enum err datasource_revision_download_call(struct call *call)
+{
+    return download_revision(call, TYPE_DATASOURCE, "datasource-id", "tableau_datasource");
+}
+
+const struct handler rest_datasource_revision_download = {datasource_revision_download_call,
+                                                          STARTS_READING, false};

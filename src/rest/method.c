@@ -75,7 +75,8 @@ static void method_fill(struct method *m, const struct method_row *row, size_t n
     m->has_parts = strcmp(row->request, "multipart/mixed") == 0;
     m->needs_no_scope = method_list_has(row->scopes, "none");
     m->since = version_parse(row->since);
-    m->on_site = strncmp(row->path, "/sites/{site-id}/", 17) == 0;
+    m->on_site = strncmp(row->path, "/sites/{site-id}/", 17) == 0 ||
+                 strncmp(row->path, "/api/exp/sites/{site-id}/", 25) == 0;
 }
 
 /* ?key=name */

@@ -44,7 +44,7 @@ struct method {
     bool needs_no_scope; /* "none" */
     int since;           /* VERSION() */
     bool has_parts;      /* the request is multipart/mixed */
-    bool on_site;        /* the path begins with /sites/{site-id}/ */
+    bool on_site;        /* the path begins with /sites/{site-id}/, below a version or /api/exp */
     const char *select_name, *select_value; /* selecting query, or NULL */
     const char *param_names[PARAMS_MOST];   /* in the order of the path */
     size_t param_count;

@@ -96,6 +96,10 @@ enum err xml_read(struct arena *arena, const char *bytes, size_t len,
                   const struct doc_limits *limits, struct el **root_r, struct fault *fault);
 enum err json_read(struct arena *arena, const char *bytes, size_t len,
                    const struct doc_limits *limits, struct el **root_r, struct fault *fault);
+/* JSON whose top is an array: its members are items of that name (a literal) below the
+ * root; null is none. */
+enum err json_read_list(struct arena *arena, const char *bytes, size_t len, const char *name,
+                        const struct doc_limits *limits, struct el **root_r, struct fault *fault);
 
 /* ---- writing.
  * XML: prolog, the root with namespace and schemaLocation naming

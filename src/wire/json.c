@@ -210,26 +210,56 @@ static json_t *unwrapped(json_t *top)
     return json_is_object(inner) ? inner : top;
 }
 
+/* The caller's to release; NULL after a refusal. */
+static json_t *load(struct reader *r, const char *bytes, size_t len, enum err *err_r)
+{
+    json_error_t error;
+    if (doc_blank(bytes, len))
+        *err_r = fault_set(r->fault, r->arena, E400000, "The body is empty; expected JSON.");
+    else
+        *err_r = prescan(r, bytes, len);
+    if (*err_r)
+        return NULL;
+    json_t *top = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
+    if (!top)
+        *err_r = fault_set(r->fault, r->arena, E400000, "JSON, line %d, column %d: %s.", error.line,
+                           error.column, cause_of(&error));
+    r->nodes = 1;
+    return top;
+}
+
 enum err json_read(struct arena *arena, const char *bytes, size_t len,
                    const struct doc_limits *limits, struct el **root_r, struct fault *fault)
 {
     struct reader r = {.arena = arena, .limits = limits, .fault = fault};
-    if (doc_blank(bytes, len))
-        return fault_set(fault, arena, E400000, "The body is empty; expected JSON.");
-    enum err err = prescan(&r, bytes, len);
-    if (err != E_OK)
-        return err;
-    json_error_t error;
-    json_t *top = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
+    enum err err;
+    json_t *top = load(&r, bytes, len, &err);
     if (!top)
-        return fault_set(fault, arena, E400000, "JSON, line %d, column %d: %s.", error.line,
-                         error.column, cause_of(&error));
+        return err;
     struct el *root = doc_new(arena, "tsRequest");
-    r.nodes = 1;
     if (json_is_object(top))
         err = object_read(&r, unwrapped(top), root, 1);
     else
         err = fault_set(fault, arena, E400000, "Expected a JSON object, found an array.");
+    json_decref(top);
+    if (err == E_OK)
+        *root_r = root;
+    return err;
+}
+
+enum err json_read_list(struct arena *arena, const char *bytes, size_t len, const char *name,
+                        const struct doc_limits *limits, struct el **root_r, struct fault *fault)
+{
+    struct reader r = {.arena = arena, .limits = limits, .fault = fault};
+    enum err err;
+    json_t *top = load(&r, bytes, len, &err);
+    if (!top)
+        return err;
+    struct el *root = doc_new(arena, "tsRequest");
+    if (json_is_array(top))
+        err = array_read(&r, name, top, root, 1);
+    else
+        err = fault_set(fault, arena, E400000, "Expected a JSON array, found an object.");
     json_decref(top);
     if (err == E_OK)
         *root_r = root;

@@ -20,7 +20,7 @@ from orgs import Org
 from servers import Server, run
 
 COMMANDS = ["serve", "dev", "jwt", "explain", "events", "scopes", "methods", "config", "backup", "restore",
-            "rotate-key", "token"]
+            "rotate-key", "token", "fsck"]
 
 
 # ---------------------------------------------------------------- help and usage

@@ -21,6 +21,7 @@ import pytest
 import contents
 from easel_client import unique
 from orgs import ROLES, Org
+from published import publish_custom_view
 from tables import binary_methods, implemented, listed
 
 PARAMETER = re.compile(r"\{([^}]+)\}")
@@ -31,7 +32,7 @@ NOT_COVERED = {"/sites/{site-id}/views?filter=viewUrlName:eq:{view-name}":
                "a list by a filter: test_filters_find_nothing_of_another_site asks the list"}
 
 # Parameters that are words of the API: one value for both sites.
-WORDS = {"content-type": "workbooks"}
+WORDS = {"content-type": "workbooks", "revision-number": "1"}
 
 # What server administrators may see of sites that they are not signed in to.
 OF_THE_SERVER = {"/sites", "/sites/{site-id}", "/sites/{site-name}?key=name",
@@ -163,11 +164,25 @@ def make_view(site):
     return views.doc["views"]["view"][0]["id"]
 
 
+def make_custom_view(site):
+    sheet = site.named("sheet")
+    reply = publish_custom_view(
+        site.admin, site.things["workbook-id"], site.named("own"), sheet, shared=True)
+    return reply.doc["customView"]["id"]
+
+
+def make_label(site):
+    return site.admin.ok("PUT", f"{site.admin.site}/labels", {
+        "contentList": {"content": [{"contentType": "datasource", "id": site.things["datasource-id"]}]},
+        "label": {"value": "Warning", "message": site.named("message")}}).doc[
+            "labelList"]["label"][0]["id"]
+
+
 MAKERS = {"user-id": make_user, "project-id": make_project, "client-id": make_app,
           "secret-id": make_secret, "group-id": make_group, "group-set-id": make_group_set,
           "job-id": make_job, "eas-id": make_eas, "workbook-id": published("workbook"),
           "view-id": make_view, "datasource-id": published("datasource"),
-          "flow-id": published("flow")}
+          "flow-id": published("flow"), "custom-view-id": make_custom_view, "label-id": make_label}
 
 
 @pytest.fixture(scope="module")
@@ -320,4 +335,8 @@ def test_filters_find_nothing_of_another_site(here, there, fmt):
 
 # Paged lists that take no filter by name: a filter is refused there, or ignored.
 UNFILTERED = {"/sites", "/sites/{site-id}/groups/{group-id}/users",
-              "/sites/{site-id}/users/{user-id}/groups"}
+              "/sites/{site-id}/users/{user-id}/groups",
+              "/sites/{site-id}/customviews/{custom-view-id}/default/users",
+              "/sites/{site-id}/workbooks/{workbook-id}/revisions",
+              "/sites/{site-id}/datasources/{datasource-id}/revisions",
+              "/sites/{site-id}/flows/{flow-id}/revisions"}

@@ -55,6 +55,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         need(err == E400000 && fault.detail && strlen(fault.detail) < 200 && !root);
     else if (!wrapped(root))
         round_trip(arena, root);
+    bool object = err == E_OK;
+    err =
+        json_read_list(arena, (const char *)bytes, len, "item", &doc_limits_default, &root, &fault);
+    need(!(object && err == E_OK)); /* a text is the one or the other */
+    need(err == E_OK || err == E400000);
     arena_free(&arena);
     return 0;
 }

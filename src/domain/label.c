@@ -1,0 +1,474 @@
+/* label.c: see label.h. */
+#include "domain/label.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/fold.h"
+#include "base/ident.h"
+#include "domain/actor.h"
+#include "domain/content_item.h"
+#include "domain/content_priv.h"
+#include "store/tx.h"
+
+static const char CERTIFICATION[] = "Certification", CERTIFIED[] = "Certified";
+
+/* ---- values */
+
+struct value {
+    const char *name, *category;
+    bool elevated;
+};
+
+static const struct value VALUES[] = {
+#define LABEL_VALUE(name, category, elevated) {name, category, elevated},
+#include "tbl/label_values.def"
+#undef LABEL_VALUE
+};
+enum { VALUE_COUNT = sizeof VALUES / sizeof *VALUES };
+
+static bool certifies(const char *category)
+{
+    return strcmp(category, CERTIFICATION) == 0;
+}
+
+static enum err find_value(struct tx *tx, const char *name, const char *category,
+                           const struct value **value_r)
+{
+    if (!name || !*name)
+        return tx_refuse(tx, E400000, "A label needs a value.");
+    for (size_t i = 0; i < VALUE_COUNT; i++) {
+        if (strcasecmp(VALUES[i].name, name) != 0)
+            continue;
+        if (category && strcasecmp(category, VALUES[i].category) != 0)
+            return tx_refuse(tx, E400000, "The label '%s' is of the category %s.", VALUES[i].name,
+                             VALUES[i].category);
+        *value_r = &VALUES[i];
+        return E_OK;
+    }
+    return tx_refuse(tx, E400000, "There is no label '%.60s'.", name);
+}
+
+static enum err check_filter(struct tx *tx, const struct label_filter *filter)
+{
+    for (size_t i = 0; i < filter->count; i++) {
+        bool known = false;
+        for (size_t v = 0; v < VALUE_COUNT && !known; v++)
+            known = strcasecmp(VALUES[v].category, filter->categories[i]) == 0;
+        if (!known)
+            return tx_refuse(tx, E400000, "There is no category of labels '%.60s'.",
+                             filter->categories[i]);
+    }
+    return E_OK;
+}
+
+static bool passes(const struct label_filter *filter, const char *category)
+{
+    for (size_t i = 0; i < filter->count; i++)
+        if (strcasecmp(filter->categories[i], category) == 0)
+            return true;
+    return filter->count == 0;
+}
+
+/* ---- items */
+
+/* Those of which Easel has none are known by name all the same. */
+static enum err type_of(struct tx *tx, const struct label_asset *asset, enum content_type *type_r)
+{
+    static const char *const others[] = {"database", "table", "column", "virtualconnection",
+                                         "virtualconnectiontable"};
+    const char *name = asset->content_type;
+    if (!name || !asset->id)
+        return tx_refuse(tx, E400000, "Each content needs a contentType and an id.");
+    *type_r = strcasecmp(name, "datasource") == 0 ? TYPE_DATASOURCE
+              : strcasecmp(name, "flow") == 0     ? TYPE_FLOW
+                                                  : TYPE_COUNT;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (strcasecmp(name, others[i]) == 0)
+            return tx_refuse(tx, E404000, "The %s '%.64s' could not be found.", others[i],
+                             asset->id);
+    if (*type_r == TYPE_COUNT)
+        return tx_refuse(tx, E400000, "Content of the type '%.40s' has no labels.", name);
+    return E_OK;
+}
+
+static enum err open_asset(struct tx *tx, const struct actor *actor,
+                           const struct label_asset *asset, cap_set needed,
+                           struct content_item *item_r, cap_set *held_r)
+{
+    enum content_type type = TYPE_COUNT;
+    enum err err = type_of(tx, asset, &type);
+    return err ? err
+               : content_item_get(tx, actor, type, asset->id, CAP_BIT(CAP_READ) | needed, item_r,
+                                  held_r);
+}
+
+static enum err check_count(struct tx *tx, size_t count)
+{
+    if (!count)
+        return tx_refuse(tx, E400000, "The request names no content.");
+    if (count > LABEL_ASSETS_MOST)
+        return tx_refuse(tx, E400000, "A request names at most %d items.", LABEL_ASSETS_MOST);
+    return E_OK;
+}
+
+/* What is certified is for leaders of the project to say, by either door. */
+static enum err check_certifier(struct tx *tx, const struct content_item *item, cap_set held,
+                                const char *category)
+{
+    if (!certifies(category) || held & CAP_BIT(CAP_CHANGE_PERMISSIONS))
+        return E_OK;
+    return tx_refuse(tx, content_refusals(item->type)->unwritten,
+                     "Only leaders of the project and administrators can certify.");
+}
+
+/* ---- rows */
+
+#define COLUMNS                                                                  \
+    "l.id, c.content_type, l.content_id, l.category, l.value, l.message, u.id, " \
+    "COALESCE(u.full_name, u.name), l.active, l.elevated, l.created_at, l.updated_at"
+#define JOINS                                              \
+    " FROM label l JOIN content c ON c.id = l.content_id " \
+    "LEFT JOIN site_user u ON u.id = l.owner_id "
+
+static struct label read_row(struct tx *tx, struct stmt *stmt)
+{
+    return (struct label){
+        .id = tx_text(tx, stmt, 0),
+        .content_type = tx_text(tx, stmt, 1),
+        .content_id = tx_text(tx, stmt, 2),
+        .category = tx_text(tx, stmt, 3),
+        .value = tx_text(tx, stmt, 4),
+        .message = tx_text(tx, stmt, 5),
+        .owner_id = tx_text(tx, stmt, 6),
+        .owner_name = tx_text(tx, stmt, 7),
+        .active = stmt_get_int(stmt, 8) != 0,
+        .elevated = stmt_get_int(stmt, 9) != 0,
+        .created_at = stmt_get_int(stmt, 10),
+        .updated_at = stmt_get_int(stmt, 11),
+    };
+}
+
+/* The labels of an item, at most one of each value. */
+static enum err labels_of(struct tx *tx, const char *content_id, struct label *labels,
+                          size_t *count_r)
+{
+    enum db_result got;
+    struct stmt *stmt = db_prepare(tx->db, "SELECT " COLUMNS JOINS "WHERE l.content_id = ?1 "
+                                           "ORDER BY l.category, l.value");
+    stmt_text(stmt, 1, content_id);
+    *count_r = 0;
+    while ((got = stmt_step(stmt)) == DB_ROW)
+        if (*count_r < VALUE_COUNT)
+            labels[(*count_r)++] = read_row(tx, stmt);
+    return got == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+/* NULL where the item has no label of that value. */
+static const struct label *with_value(const struct label *labels, size_t count, const char *value)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(labels[i].value, value) == 0)
+            return &labels[i];
+    return NULL;
+}
+
+static enum err find(struct tx *tx, const struct actor *actor, const char *id,
+                     struct label *label_r)
+{
+    char key[LUID_ROOM];
+    bool found = false;
+    if (luid_valid(id)) {
+        luid_normalize(id, key);
+        struct stmt *stmt =
+            db_prepare(tx->db, "SELECT " COLUMNS JOINS "WHERE l.id = ?1 AND l.site_id = ?2");
+        stmt_text(stmt, 1, key);
+        stmt_text(stmt, 2, actor->site_id);
+        found = stmt_step(stmt) == DB_ROW;
+        if (found)
+            *label_r = read_row(tx, stmt);
+        stmt_reset(stmt);
+    }
+    return found ? E_OK : tx_refuse(tx, E404000, "The label '%.64s' could not be found.", id);
+}
+
+static enum err open_label(struct tx *tx, const struct actor *actor, const char *id, cap_set needed,
+                           struct label *label_r, struct content_item *item_r, cap_set *held_r)
+{
+    enum err err = find(tx, actor, id, label_r);
+    struct label_asset asset = {err ? NULL : label_r->content_type,
+                                err ? NULL : label_r->content_id};
+    return err ? err : open_asset(tx, actor, &asset, needed, item_r, held_r);
+}
+
+/* ---- reading */
+
+enum err label_get(struct tx *tx, const struct actor *actor, const char *id, struct label *label_r)
+{
+    struct content_item item;
+    return open_label(tx, actor, id, 0, label_r, &item, NULL);
+}
+
+enum err label_list(struct tx *tx, const struct actor *actor, const struct label_asset *assets,
+                    size_t asset_count, const struct label_filter *filter, struct label **labels_r,
+                    size_t *count_r)
+{
+    enum err err = check_count(tx, asset_count);
+    if (!err)
+        err = check_filter(tx, filter);
+    if (err)
+        return err;
+    *labels_r = arena_alloc(tx->arena, asset_count * VALUE_COUNT * sizeof **labels_r);
+    *count_r = 0;
+    for (size_t i = 0; i < asset_count && !err; i++) {
+        struct content_item item;
+        struct label labels[VALUE_COUNT];
+        size_t count = 0;
+        err = open_asset(tx, actor, &assets[i], 0, &item, NULL);
+        if (!err)
+            err = labels_of(tx, item.id, labels, &count);
+        for (size_t l = 0; l < count && !err; l++)
+            if (passes(filter, labels[l].category))
+                (*labels_r)[(*count_r)++] = labels[l];
+    }
+    return err;
+}
+
+/* ---- writing */
+
+/* The data source's own columns, after what its label says. */
+static enum err certify(struct tx *tx, const char *content_id, bool certified, const char *note)
+{
+    struct stmt *stmt =
+        db_prepare(tx->db, "UPDATE content SET is_certified = ?2, certification_note = ?3, "
+                           "updated_at = ?4 WHERE id = ?1");
+    stmt_text(stmt, 1, content_id);
+    stmt_int(stmt, 2, certified);
+    stmt_text(stmt, 3, note && *note ? note : NULL);
+    stmt_int(stmt, 4, tx->now);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+/* The row alone; a new one where there is none of that id. */
+static enum err write_row(struct tx *tx, const struct actor *actor, const struct label *label)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db,
+        "INSERT INTO label (id, site_id, content_id, category, value, message, active, elevated, "
+        "owner_id, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10) "
+        "ON CONFLICT (id) DO UPDATE SET value = ?5, message = ?6, active = ?7, elevated = ?8, "
+        "owner_id = ?9, updated_at = ?10");
+    stmt_text(stmt, 1, label->id);
+    stmt_text(stmt, 2, actor->site_id);
+    stmt_text(stmt, 3, label->content_id);
+    stmt_text(stmt, 4, label->category);
+    stmt_text(stmt, 5, label->value);
+    stmt_text(stmt, 6, label->message);
+    stmt_int(stmt, 7, label->active);
+    stmt_int(stmt, 8, label->elevated);
+    stmt_text(stmt, 9, actor->user_id);
+    stmt_int(stmt, 10, tx->now);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+static enum err write_label(struct tx *tx, const struct actor *actor, struct label *label)
+{
+    enum err err = write_row(tx, actor, label);
+    if (!err && certifies(label->category))
+        err = certify(tx, label->content_id, label->active, label->message);
+    return err ? err : find(tx, actor, label->id, label);
+}
+
+static enum err drop_row(struct tx *tx, const char *id)
+{
+    struct stmt *stmt = db_prepare(tx->db, "DELETE FROM label WHERE id = ?1");
+    stmt_text(stmt, 1, id);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+static enum err drop_label(struct tx *tx, const struct label *label)
+{
+    enum err err = drop_row(tx, label->id);
+    return !err && certifies(label->category) ? certify(tx, label->content_id, false, NULL) : err;
+}
+
+/* A label as it begins. */
+static struct label fresh(struct tx *tx, const struct content_item *item, const struct value *value)
+{
+    char *id = arena_alloc(tx->arena, LUID_ROOM);
+    const char *note = certifies(value->category) ? item->certification_note : NULL;
+    luid_random(id);
+    return (struct label){.id = id,
+                          .content_id = item->id,
+                          .category = value->category,
+                          .value = value->name,
+                          .message = note ? note : "",
+                          .active = true,
+                          .elevated = value->elevated};
+}
+
+static enum err change_label(struct tx *tx, const struct label_change *change, struct label *label)
+{
+    if (change->message && utf8_count(change->message) > LABEL_MESSAGE_MOST)
+        return tx_refuse(tx, E400000, "A message can't be longer than %d characters.",
+                         LABEL_MESSAGE_MOST);
+    if (change->message)
+        label->message = change->message;
+    if (change->active >= 0)
+        label->active = change->active;
+    if (change->elevated >= 0)
+        label->elevated = change->elevated;
+    return E_OK;
+}
+
+static enum err set_one(struct tx *tx, const struct actor *actor, const struct label_asset *asset,
+                        const struct value *value, const struct label_change *change,
+                        struct label *label_r)
+{
+    struct content_item item;
+    struct label labels[VALUE_COUNT];
+    size_t count;
+    cap_set held;
+    enum err err = open_asset(tx, actor, asset, CAP_BIT(CAP_WRITE), &item, &held);
+    if (!err && certifies(value->category) && item.type != TYPE_DATASOURCE)
+        err = tx_refuse(tx, E400000, "A %s can't be certified.", content_type_name(item.type));
+    if (!err)
+        err = check_certifier(tx, &item, held, value->category);
+    if (!err)
+        err = labels_of(tx, item.id, labels, &count);
+    if (err)
+        return err;
+    const struct label *old = with_value(labels, count, value->name);
+    *label_r = old ? *old : fresh(tx, &item, value);
+    err = change_label(tx, change, label_r);
+    return err ? err : write_label(tx, actor, label_r);
+}
+
+enum err label_set(struct tx *tx, const struct actor *actor, const struct label_asset *assets,
+                   size_t asset_count, const struct label_change *change, struct label *labels_r)
+{
+    const struct value *value;
+    if (!db_lock(tx->db, actor->site_id))
+        return tx_broken(tx);
+    enum err err = check_count(tx, asset_count);
+    if (!err)
+        err = find_value(tx, change->value, change->category, &value);
+    for (size_t i = 0; i < asset_count && !err; i++)
+        err = set_one(tx, actor, &assets[i], value, change, &labels_r[i]);
+    return err;
+}
+
+/* Another value: of the same category, and new to the item. */
+static enum err change_value(struct tx *tx, const struct label_change *change, struct label *label)
+{
+    const struct value *value;
+    struct label labels[VALUE_COUNT];
+    size_t count;
+    enum err err = find_value(tx, change->value ? change->value : label->value,
+                              change->category ? change->category : label->category, &value);
+    if (!err && strcmp(value->category, label->category) != 0)
+        err = tx_refuse(tx, E400000, "The label is of the category %s.", label->category);
+    if (err || strcmp(value->name, label->value) == 0)
+        return err;
+    err = labels_of(tx, label->content_id, labels, &count);
+    if (!err && with_value(labels, count, value->name))
+        err = tx_refuse(tx, E400000, "The %s has a label '%s' already.", label->content_type,
+                        value->name);
+    label->value = value->name;
+    return err;
+}
+
+enum err label_update(struct tx *tx, const struct actor *actor, const char *id,
+                      const struct label_change *change, struct label *label_r)
+{
+    struct content_item item;
+    cap_set held;
+    if (!db_lock(tx->db, actor->site_id))
+        return tx_broken(tx);
+    enum err err = open_label(tx, actor, id, CAP_BIT(CAP_WRITE), label_r, &item, &held);
+    if (!err)
+        err = check_certifier(tx, &item, held, label_r->category);
+    if (!err)
+        err = change_value(tx, change, label_r);
+    if (!err)
+        err = change_label(tx, change, label_r);
+    return err ? err : write_label(tx, actor, label_r);
+}
+
+enum err label_delete(struct tx *tx, const struct actor *actor, const char *id)
+{
+    struct content_item item;
+    struct label label;
+    cap_set held;
+    if (!db_lock(tx->db, actor->site_id))
+        return tx_broken(tx);
+    enum err err = open_label(tx, actor, id, CAP_BIT(CAP_WRITE), &label, &item, &held);
+    if (!err)
+        err = check_certifier(tx, &item, held, label.category);
+    return err ? err : drop_label(tx, &label);
+}
+
+static enum err delete_of(struct tx *tx, const struct actor *actor, const struct label_asset *asset,
+                          const struct label_filter *filter)
+{
+    struct content_item item;
+    struct label labels[VALUE_COUNT];
+    size_t count = 0;
+    cap_set held;
+    enum err err = open_asset(tx, actor, asset, CAP_BIT(CAP_WRITE), &item, &held);
+    if (!err)
+        err = labels_of(tx, item.id, labels, &count);
+    for (size_t i = 0; i < count && !err; i++) {
+        if (!passes(filter, labels[i].category))
+            continue;
+        err = check_certifier(tx, &item, held, labels[i].category);
+        if (!err)
+            err = drop_label(tx, &labels[i]);
+    }
+    return err;
+}
+
+enum err label_delete_all(struct tx *tx, const struct actor *actor,
+                          const struct label_asset *assets, size_t asset_count,
+                          const struct label_filter *filter)
+{
+    if (!db_lock(tx->db, actor->site_id))
+        return tx_broken(tx);
+    enum err err = check_count(tx, asset_count);
+    if (!err)
+        err = check_filter(tx, filter);
+    for (size_t i = 0; i < asset_count && !err; i++)
+        err = delete_of(tx, actor, &assets[i], filter);
+    return err;
+}
+
+/* ---- the other door */
+
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+enum err label_follow(struct tx *tx, const struct actor *actor, const struct content_item *before,
+                      bool certified, const char *note)
+{
+    static const struct value certification = {CERTIFIED, CERTIFICATION, false};
+    struct label labels[VALUE_COUNT];
+    size_t count;
+    bool noted = !same_text(note, before->certification_note);
+    if (before->type != TYPE_DATASOURCE || (certified == before->is_certified && !noted))
+        return E_OK;
+    enum err err = labels_of(tx, before->id, labels, &count);
+    if (err)
+        return err;
+    const struct label *old = with_value(labels, count, CERTIFIED);
+    if (!certified && before->is_certified)
+        return old ? drop_row(tx, old->id) : E_OK;
+    if (!certified && !old)
+        return E_OK;
+    struct label label = old ? *old : fresh(tx, before, &certification);
+    label.active = certified;
+    label.message = note ? note : "";
+    return write_row(tx, actor, &label);
+}
