@@ -2,7 +2,10 @@
 #include "base/fold.h"
 
 #include <ctype.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utf8proc.h>
 
 #include "base/arena.h"
@@ -32,6 +35,40 @@ char *fold(struct arena *arena, const char *text)
     char *out = arena_strndup(arena, (const char *)mapped, (size_t)len);
     free(mapped);
     return out;
+}
+
+enum { WORD_MOST = 128 };
+
+static bool in_word(utf8proc_int32_t point)
+{
+    utf8proc_category_t category = utf8proc_category(point);
+    return (category >= UTF8PROC_CATEGORY_LU && category <= UTF8PROC_CATEGORY_ME) ||
+           (category >= UTF8PROC_CATEGORY_ND && category <= UTF8PROC_CATEGORY_NO);
+}
+
+char *fold_words(struct arena *arena, const char *text)
+{
+    const char *from = fold(arena, text);
+    char *words = arena_alloc(arena, strlen(from) + 1), *out = words, *word = words;
+    bool gap = false;
+    while (*from) {
+        utf8proc_int32_t point;
+        utf8proc_ssize_t len = utf8proc_iterate((const utf8proc_uint8_t *)from, -1, &point);
+        size_t bytes = len > 0 ? (size_t)len : 1;
+        if (len > 0 && in_word(point)) {
+            if (gap && out > words)
+                *out++ = ' ';
+            word = gap ? out : word;
+            if (out - word + (ptrdiff_t)bytes <= WORD_MOST) {
+                memcpy(out, from, bytes);
+                out += bytes;
+            }
+        }
+        gap = !(len > 0 && in_word(point));
+        from += bytes;
+    }
+    *out = '\0';
+    return words;
 }
 
 size_t utf8_count(const char *text)

@@ -64,6 +64,14 @@ const char *content_type_name(enum content_type type)
     return TYPES[type].name;
 }
 
+enum content_type content_type_parse(const char *name)
+{
+    for (int i = 0; i < TYPE_COUNT; i++)
+        if (strcasecmp(TYPES[i].name, name) == 0)
+            return (enum content_type)i;
+    return TYPE_COUNT;
+}
+
 enum content_type content_type_of_segment(const char *segment)
 {
     for (int i = 0; i < TYPE_COUNT; i++)

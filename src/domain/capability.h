@@ -41,6 +41,8 @@ const char *capability_name(enum capability capability);
 const char *capability_until(enum capability capability);
 
 const char *content_type_name(enum content_type type);
+/* The type of that name, compared without case; TYPE_COUNT where there is none. */
+enum content_type content_type_parse(const char *name);
 /* The type whose default permissions stand under that path segment, compared
  * without case; TYPE_COUNT where there is none. */
 enum content_type content_type_of_segment(const char *segment);

@@ -85,6 +85,13 @@ static enum err unknown_item(struct tx *tx, enum content_type type, const char *
                      content_type_name(type), id);
 }
 
+static enum err fill_tags(struct tx *tx, enum content_type type, struct content_item *items,
+                          size_t count)
+{
+    return tag_fill(tx, type, items, count, sizeof *items, offsetof(struct content_item, id),
+                    offsetof(struct content_item, tags));
+}
+
 bool content_item_find(struct tx *tx, const char *site_id, enum content_type type, const char *id,
                        struct content_item *item_r)
 {
@@ -102,7 +109,7 @@ bool content_item_find(struct tx *tx, const char *site_id, enum content_type typ
     if (found)
         item_read(tx, stmt, item_r);
     stmt_reset(stmt);
-    return found;
+    return found && fill_tags(tx, type, item_r, 1) == E_OK;
 }
 
 enum err content_item_access(struct tx *tx, const struct actor *actor,
@@ -209,8 +216,15 @@ enum err content_item_file(struct tx *tx, const struct actor *actor, enum conten
         TEXT_FIELD("ownerName", "o.name"), TEXT_FIELD("ownerEmail", "o.email"),           \
         TEXT_FIELD("ownerDomain", "'local'"), TEXT_FIELD("projectName", "p.name")
 
+#define TAGS_FIELD                                                                          \
+    {                                                                                       \
+        "tags", "c.id IN (SELECT g.content_id FROM tag g WHERE g.site_id = ?1 AND g.label", \
+            LIST_AMONG, OPS_EQ | OPS_IN                                                     \
+    }
+
 const struct list_field workbook_fields[] = {
     COMMON_FIELDS,
+    TAGS_FIELD,
     TEXT_FIELD("contentUrl", "c.content_url"),
     FLAG_FIELD("displayTabs", "c.show_tabs"),
     FLAG_FIELD("hasExtracts", "c.has_extracts"),
@@ -226,6 +240,7 @@ const size_t workbook_field_count = sizeof workbook_fields / sizeof *workbook_fi
 
 const struct list_field datasource_fields[] = {
     COMMON_FIELDS,
+    TAGS_FIELD,
     TEXT_FIELD("contentUrl", "c.content_url"),
     TEXT_FIELD("type", "c.data_type"),
     TEXT_FIELD("description", "c.description"),
@@ -316,5 +331,5 @@ enum err content_item_list(struct tx *tx, const struct actor *actor, enum conten
     };
     enum err err = visible_list(tx, actor, &how, list, &rows, count_r, total_r);
     *items_r = rows;
-    return err;
+    return err ? err : fill_tags(tx, type, *items_r, *count_r);
 }

@@ -11,6 +11,7 @@
 #include "base/fault.h"
 #include "domain/capability.h"
 #include "domain/list.h"
+#include "domain/tag.h"
 
 struct actor;
 struct tx;
@@ -27,6 +28,7 @@ struct content_item {
     const char *data_type;          /* of a data source, else NULL */
     const char *certification_note; /* NULL: none */
     const char *default_view_id;    /* of a workbook; NULL: none */
+    struct tag_list tags;
     bool show_tabs, has_extracts, encrypts_extracts, uses_remote_query_agent, is_certified;
     int64_t size_bytes, revision, sheet_count, created_at, updated_at, published_at;
     int64_t serial; /* the number that stands in its address in a browser */

@@ -9,6 +9,7 @@
 #include "domain/label.h"
 #include "domain/permission.h"
 #include "domain/project_priv.h"
+#include "domain/search.h"
 #include "store/tx.h"
 
 /* ---- changing */
@@ -173,7 +174,7 @@ static enum err write_change(struct tx *tx, const struct changing *c,
 /* What leaves a locked project keeps the rules that ruled it there. */
 static enum err settle_rules(struct tx *tx, const struct actor *actor, const struct changing *c)
 {
-    struct project_access from, to;
+    struct project_access from = {0}, to = {0};
     enum err err = E_OK;
     if (strcmp(c->project_id, c->item.project_id) == 0)
         return E_OK;
@@ -200,6 +201,8 @@ enum err content_item_update(struct tx *tx, const struct actor *actor, enum cont
         err = write_change(tx, &c, change);
     if (!err)
         err = settle_rules(tx, actor, &c);
+    if (!err)
+        err = search_index(tx, actor->site_id, type, c.item.id);
     if (!err)
         err = access_changed(tx, actor->site_id);
     if (err)

@@ -97,7 +97,7 @@ static enum err open_asset(struct tx *tx, const struct actor *actor,
                            const struct label_asset *asset, cap_set needed,
                            struct content_item *item_r, cap_set *held_r)
 {
-    enum content_type type;
+    enum content_type type = TYPE_COUNT;
     enum err err = type_of(tx, asset, &type);
     return err ? err
                : content_item_get(tx, actor, type, asset->id, CAP_BIT(CAP_READ) | needed, item_r,
@@ -362,7 +362,7 @@ enum err label_set(struct tx *tx, const struct actor *actor, const struct label_
 /* Another value: of the same category, and new to the item. */
 static enum err change_value(struct tx *tx, const struct label_change *change, struct label *label)
 {
-    const struct value *value = NULL;
+    const struct value *value = &VALUES[0];
     struct label labels[VALUE_COUNT];
     size_t count;
     enum err err = find_value(tx, change->value ? change->value : label->value,

@@ -188,7 +188,7 @@ static void widen_to_second(struct arena *arena, struct list_condition *c)
 static void finish_condition(struct tx *tx, struct list_condition *c,
                              const struct list_operator *op, const char *text)
 {
-    bool is_text = c->field->kind == LIST_TEXT;
+    bool is_text = c->field->kind == LIST_TEXT || c->field->kind == LIST_AMONG;
     if (op->needs == OPS_HAS) {
         c->values[0] = like_pattern(tx->arena, c->values[0], false);
     } else if (op->needs == OPS_CIEQ) {
@@ -258,7 +258,7 @@ static enum err parse_sort(struct tx *tx, const struct list_field *fields, size_
     size_t way_len = colon ? len - name - 1 : 3;
     bool ascending = way_len == 3 && strncasecmp(way, "asc", 3) == 0;
     bool descending = way_len == 4 && strncasecmp(way, "desc", 4) == 0;
-    if (!field)
+    if (!field || field->kind == LIST_AMONG)
         return tx_refuse(tx, E400065, "The sort field '%.*s' is not known to this method.",
                          name > 60 ? 60 : (int)name, text);
     if ((!ascending && !descending) || request->sort_count == LIST_SORTS)
@@ -310,6 +310,8 @@ void list_where(const struct list_request *request, struct buf *sql, int *next)
         }
         if (strcmp(c->op, "LIKE") == 0)
             buf_adds(sql, " ESCAPE '\\'");
+        if (c->field->kind == LIST_AMONG)
+            buf_addc(sql, ')');
     }
 }
 
@@ -318,7 +320,7 @@ void list_bind(const struct list_request *request, struct stmt *stmt, int *next)
     for (size_t i = 0; i < request->condition_count; i++) {
         const struct list_condition *c = &request->conditions[i];
         for (size_t v = 0; v < c->count; v++) {
-            if (c->field->kind == LIST_TEXT)
+            if (c->field->kind == LIST_TEXT || c->field->kind == LIST_AMONG)
                 stmt_text(stmt, (*next)++, c->values[v]);
             else
                 stmt_int(stmt, (*next)++, strtoll(c->values[v], NULL, 10));

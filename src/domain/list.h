@@ -16,7 +16,14 @@ struct buf;
 struct stmt;
 struct tx;
 
-enum list_kind { LIST_TEXT, LIST_TIME, LIST_BOOL, LIST_NUMBER };
+enum list_kind {
+    LIST_TEXT,
+    LIST_TIME,
+    LIST_BOOL,
+    LIST_NUMBER,
+    LIST_AMONG /* text of rows that hang on the listed one: the column opens a subquery,
+                * "x.id IN (SELECT ... AND y.label". Can't be sorted by */
+};
 
 /* Operators a field takes: eq, in, the four of order, has (a part of a text), and
  * cieq (equal without case), for columns whose folded form stands in a column of

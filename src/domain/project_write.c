@@ -9,6 +9,7 @@
 #include "domain/content_item.h"
 #include "domain/permission.h"
 #include "domain/project_priv.h"
+#include "domain/search.h"
 #include "store/tx.h"
 
 static const char DEFAULT_DESCRIPTION[] =
@@ -69,6 +70,7 @@ static enum err count_projects(struct tx *tx, const char *site_id, int64_t chang
 static enum err insert(struct tx *tx, const char *site_id, const struct project_spec *spec,
                        const char *id, const char *parent_id, bool is_default)
 {
+    enum err err;
     struct stmt *stmt = db_prepare(
         tx->db, "INSERT INTO project (id, site_id, parent_id, name, name_key, description, "
                 "content_permissions, owner_id, is_default, created_at, updated_at, serial) "
@@ -86,7 +88,8 @@ static enum err insert(struct tx *tx, const char *site_id, const struct project_
     stmt_int(stmt, 11, tx_serial(tx, "project"));
     switch (stmt_step(stmt)) {
     case DB_DONE:
-        return count_projects(tx, site_id, 1);
+        err = count_projects(tx, site_id, 1);
+        return err ? err : search_index(tx, site_id, TYPE_PROJECT, id);
     case DB_CONFLICT:
         return name_taken(tx, spec->name);
     default:
@@ -380,6 +383,8 @@ enum err project_update(struct tx *tx, const struct actor *actor, const char *si
         err = name_taken(tx, spec->name ? spec->name : old.name);
     if (!err)
         err = write_update(tx, &old, spec, parent_id);
+    if (!err)
+        err = search_index(tx, site_id, TYPE_PROJECT, old.id);
     if (!err)
         err = project_get(tx, site_id, old.id, project_r);
     return err ? err : settle_rules(tx, site_id, &old, project_r);

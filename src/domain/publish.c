@@ -13,6 +13,7 @@
 #include "domain/permission.h"
 #include "domain/project.h"
 #include "domain/revision.h"
+#include "domain/search.h"
 #include "domain/site.h"
 #include "store/tx.h"
 
@@ -319,6 +320,8 @@ enum err publish(struct tx *tx, const struct actor *actor, const struct publish_
         err = publish_views(tx, actor->site_id, id, &spec);
     if (!err && spec.type == TYPE_FLOW)
         err = publish_steps(tx, id, &spec);
+    if (!err)
+        err = search_index(tx, actor->site_id, spec.type, id);
     if (!err)
         err = access_changed(tx, actor->site_id);
     *created_r = !exists;

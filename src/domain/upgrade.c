@@ -3,6 +3,7 @@
 
 #include "domain/group.h"
 #include "domain/permission.h"
+#include "domain/search.h"
 #include "store/tx.h"
 
 struct ids {
@@ -46,5 +47,5 @@ enum err upgrade_rows(struct tx *tx)
                           NULL, &sites);
     for (; sites && !err; sites = sites->next)
         err = upgrade_site(tx, sites->id);
-    return err;
+    return err ? err : search_index_missing(tx);
 }

@@ -7,6 +7,7 @@
 #include "domain/group.h"
 #include "domain/licence.h"
 #include "domain/permission.h"
+#include "domain/search.h"
 #include "domain/site.h"
 #include "domain/user_priv.h"
 #include "store/tx.h"
@@ -42,6 +43,8 @@ enum err user_transfer_content(struct tx *tx, const char *site_id, const char *f
     enum err err = E_OK;
     for (size_t i = 0; i < sizeof CONTENT / sizeof *CONTENT && !err; i++)
         err = user_run(tx, CONTENT[i].transfer, from, to);
+    if (!err)
+        err = search_index_owned(tx, site_id, to);
     return err ? err : access_changed(tx, site_id);
 }
 

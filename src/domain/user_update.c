@@ -7,6 +7,7 @@
 #include "domain/access.h"
 #include "domain/actor.h"
 #include "domain/licence.h"
+#include "domain/search.h"
 #include "domain/site.h"
 #include "domain/user_priv.h"
 #include "store/tx.h"
@@ -205,6 +206,8 @@ enum err user_update(struct tx *tx, const struct actor *actor, const char *site_
         err = person_change(tx, u.user.account_id, change);
     if (!err)
         err = write_place(tx, &u);
+    if (!err && change->full_name)
+        err = search_index_owned(tx, site_id, u.user.id);
     return err ? err : user_find(tx, site_id, id, user_r);
 }
 

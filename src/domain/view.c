@@ -70,6 +70,12 @@ static enum err access_view(struct tx *tx, const struct actor *actor, const stru
     return access_content(tx, actor, &ref, capabilities_r, NULL);
 }
 
+static enum err fill_tags(struct tx *tx, struct view *views, size_t count)
+{
+    return tag_fill(tx, TYPE_VIEW, views, count, sizeof *views, offsetof(struct view, id),
+                    offsetof(struct view, tags));
+}
+
 enum err view_get(struct tx *tx, const struct actor *actor, const char *id, cap_set needed,
                   struct view *view_r, cap_set *capabilities_r)
 {
@@ -94,7 +100,7 @@ enum err view_get(struct tx *tx, const struct actor *actor, const char *id, cap_
         err = tx_refuse(tx, E403004, "The user lacks a capability on the view.");
     if (capabilities_r)
         *capabilities_r = held;
-    return err;
+    return err ? err : fill_tags(tx, view_r, 1);
 }
 
 /* ---- lists */
@@ -117,6 +123,8 @@ const struct list_field view_fields[] = {
     {"projectName", "p.name", LIST_TEXT, OPS_EQ | OPS_IN},
     {"workbookName", "c.name", LIST_TEXT, OPS_EQ | OPS_IN},
     {"workbookDescription", "c.description", LIST_TEXT, OPS_EQ | OPS_IN},
+    {"tags", "v.id IN (SELECT g.view_id FROM tag g WHERE g.site_id = ?1 AND g.label", LIST_AMONG,
+     OPS_EQ | OPS_IN},
 };
 const size_t view_field_count = sizeof view_fields / sizeof *view_fields;
 
@@ -137,7 +145,7 @@ enum err view_list(struct tx *tx, const struct actor *actor, const struct list_r
     void *rows;
     enum err err = visible_list(tx, actor, &VIEW_ROWS, list, &rows, count_r, total_r);
     *views_r = rows;
-    return err;
+    return err ? err : fill_tags(tx, *views_r, *count_r);
 }
 
 static int64_t sheets_of(struct tx *tx, const char *workbook_id)
@@ -162,7 +170,7 @@ static enum err keep_readable(struct tx *tx, const struct actor *actor, struct v
             views[kept++] = views[i];
     }
     *count = kept;
-    return err;
+    return err ? err : fill_tags(tx, views, kept);
 }
 
 enum err view_list_of_workbook(struct tx *tx, const struct actor *actor, const char *workbook_id,

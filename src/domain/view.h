@@ -9,6 +9,7 @@
 #include "base/fault.h"
 #include "domain/capability.h"
 #include "domain/list.h"
+#include "domain/tag.h"
 
 struct actor;
 struct tx;
@@ -16,6 +17,7 @@ struct tx;
 struct view {
     const char *id, *name, *content_url, *view_url_name, *sheet_type;
     const char *workbook_id, *workbook_name, *owner_id, *owner_name, *project_id, *project_name;
+    struct tag_list tags;
     bool hidden, show_tabs; /* show_tabs: of the workbook */
     int64_t hits, created_at, updated_at;
     /* More of what holds it, as a content_item has it. */

@@ -61,12 +61,23 @@ static void release(void *thing)
     free(set);
 }
 
+static void unlink_set(struct visible_cache *cache, struct kept_set *set)
+{
+    if (set->before)
+        set->before->after = set->after;
+    else
+        cache->newest = set->after;
+    if (set->after)
+        set->after->before = set->before;
+    else
+        cache->oldest = set->before;
+    cache->bytes -= bytes_of(set);
+}
+
 static void drop(struct visible_cache *cache, struct kept_set *set)
 {
     map_take(cache->by_key, set->key);
-    *(set->before ? &set->before->after : &cache->newest) = set->after;
-    *(set->after ? &set->after->before : &cache->oldest) = set->before;
-    cache->bytes -= bytes_of(set);
+    unlink_set(cache, set);
     release(set);
 }
 
@@ -74,8 +85,10 @@ void visible_cache_free(struct visible_cache **cache)
 {
     if (!*cache)
         return;
-    while ((*cache)->oldest)
-        drop(*cache, (*cache)->oldest);
+    for (struct kept_set *set = (*cache)->newest, *after; set; set = after) {
+        after = set->after;
+        release(set);
+    }
     map_free(&(*cache)->by_key, NULL);
     pthread_mutex_destroy(&(*cache)->lock);
     free(*cache);
@@ -107,12 +120,17 @@ static void keep(struct visible_cache *cache, const char *key, struct kept_set *
     set->key = must(strdup(key));
     __atomic_add_fetch(&set->references, 1, __ATOMIC_RELAXED);
     set->after = cache->newest;
-    *(cache->newest ? &cache->newest->before : &cache->oldest) = set;
+    if (cache->newest)
+        cache->newest->before = set;
+    else
+        cache->oldest = set;
     cache->newest = set;
     map_put(cache->by_key, key, set);
     cache->bytes += bytes_of(set);
-    while (cache->bytes > cache->most_bytes)
-        drop(cache, cache->oldest);
+    while (cache->bytes > cache->most_bytes) {
+        struct kept_set *last = cache->oldest;
+        drop(cache, last);
+    }
     pthread_mutex_unlock(&cache->lock);
 }
 

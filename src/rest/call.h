@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "domain/actor.h"
+#include "domain/capability.h"
 #include "domain/list.h"
 #include "http/http.h"
 #include "rest/method.h"
@@ -98,6 +99,9 @@ enum err call_list(struct call *call, const struct list_field *fields, size_t co
                    struct list_request *list_r);
 /* Writes the pagination element. */
 void call_pagination(struct call *call, const struct list_request *list, int64_t total);
+/* The caller looked at that workbook or view: noted for Get Recently Viewed (recents.c).
+ * A handler that says so must not let its answers be kept. */
+void call_viewed(struct call *call, enum content_type type, const char *id);
 
 /* "http://host:port" of this server, as the caller wrote it. */
 const char *call_origin(struct call *call);

@@ -292,7 +292,7 @@ static enum err read_users(struct call *call, const char ***ids_r, size_t *count
 
 static enum err set_default_call(struct call *call)
 {
-    const char **ids;
+    const char **ids = NULL;
     size_t count = 0;
     enum err err = read_users(call, &ids, &count);
     if (err)

@@ -648,27 +648,34 @@ static bool is_root(const char *segment)
     return false;
 }
 
+/* The version of the URI. */
+static enum err read_version(struct call *call, const char *version)
+{
+    call->version = is_root(version) ? VERSION_LAST : version_parse(version);
+    call->json |= strcmp(version, "-") == 0; /* its methods answer JSON alone */
+    if (is_root(version))
+        return E_OK;
+    if (version_known(call->version)) {
+        call->version_text = version;
+        return E_OK;
+    }
+    if (!printable(version))
+        return unknown_resource(call);
+    return tx_refuse(&call->tx, E404001, "Version '%.40s' is not a valid version of the API.",
+                     version);
+}
+
 static enum err find_method(struct call *call)
 {
     struct path path;
     struct route route;
-    size_t from = 2; /* the first segment that is looked up */
     if (!path_parse(call->tx.arena, http_path(call->http), &path) || path.count < 2 ||
         strcmp(path.segments[0], "api") != 0)
         return unknown_resource(call);
-    const char *version = path.segments[1];
-    call->version = version_parse(version);
-    if (is_root(version)) {
-        from = 0;
-        call->version = VERSION_LAST;
-    } else if (version_known(call->version)) {
-        call->version_text = version;
-    } else if (printable(version)) {
-        return tx_refuse(&call->tx, E404001, "Version '%.40s' is not a valid version of the API.",
-                         version);
-    } else {
-        return unknown_resource(call);
-    }
+    enum err err = read_version(call, path.segments[1]);
+    if (err)
+        return err;
+    size_t from = is_root(path.segments[1]) ? 0 : 2;
     if (from && path.count > from && strcasecmp(path.segments[from], "api") == 0)
         return unknown_resource(call); /* a whole path below a version */
     if (!query_parse(call->tx.arena, http_query(call->http), &call->query))

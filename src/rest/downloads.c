@@ -32,8 +32,8 @@ static enum err reply_as(struct call *call, const struct downloading *d, const c
 static enum err reply_stripped(struct call *call, const struct downloading *d)
 {
     struct blob_file file;
-    struct blob blob;
-    struct strip *strip;
+    struct blob blob = {0};
+    struct strip *strip = NULL;
     enum content_kind kind = content_kind_named(d->item.file_type);
     enum err err = blob_for_call(call, d->blob_id, &file);
     if (!err)

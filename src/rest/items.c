@@ -87,6 +87,8 @@ enum err item_get(struct call *call, const struct item_kind *kind)
     struct content_item item;
     enum err err = content_item_get(&call->tx, call->actor, kind->type,
                                     call_param(call, kind->param), CAP_BIT(CAP_READ), &item, NULL);
+    if (!err && kind->type == TYPE_WORKBOOK)
+        call_viewed(call, kind->type, item.id);
     return err ? err : kind->write(call, doc_child(call->out, kind->element), &item, ITEM_WHOLE);
 }
 

@@ -1,66 +1,103 @@
-/* permissions.c: Query, Add and Delete Permissions of projects, and of what they give
- * to new content of each type (default permissions). Section 5 of the resources of
- * the REST API; docs/permissions.md. */
+/* permissions.c: Query, Add and Delete Permissions of projects, of what is in them, and
+ * of what projects give to new content of each type (default permissions). Section 5 of
+ * the resources of the REST API; docs/permissions.md. */
 #include "domain/permission.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "domain/access.h"
-#include "domain/project.h"
+#include "domain/subject.h"
 #include "rest/call.h"
 #include "rest/handlers.h"
 
+/* What has permissions: the parameter of the path that names it, and the documented
+ * codes that differ by type. */
+static const struct kind {
+    const char *param;
+    enum content_type type;
+    enum err locked;  /* changes under the lock of a project */
+    enum err follows; /* changes where a workbook rules over its views */
+    enum err absent;  /* removal of a rule that is not there */
+} KINDS[] = {
+    {"workbook-id", TYPE_WORKBOOK, E403004, E403004, E404013},
+    {"view-id", TYPE_VIEW, E403039, E403096, E404014},
+    {"datasource-id", TYPE_DATASOURCE, E403004, E403004, E404013},
+    {"flow-id", TYPE_FLOW, E403004, E403004, E404013},
+    {"project-id", TYPE_PROJECT, E403004, E403004, E404013},
+};
+
 /* Whose rules the call is about. */
 struct target {
-    struct project project;
-    struct project_access access;
-    enum content_type type; /* TYPE_PROJECT: the project's own */
+    const struct kind *kind;
+    struct subject item;
+    enum content_type type; /* whose capabilities: the item's own type, or what a project
+                             * gives to content of another */
 };
 
 enum { GRANTEES_MOST = 10000 };
 
-/* ---- finding the project, and who may */
+/* ---- finding the item, and who may */
+
+static const struct kind *kind_of_path(const struct call *call)
+{
+    const struct kind *kind = KINDS;
+    while (!*call_param(call, kind->param))
+        kind++; /* each path that leads here has one of them */
+    return kind;
+}
 
 static enum err find_target(struct call *call, struct target *target)
 {
     const char *segment = call_param(call, "content-type");
-    enum err err = project_get(&call->tx, call->session->site_id, call_param(call, "project-id"),
-                               &target->project);
-    if (err)
-        return err;
-    target->type = *segment ? content_type_of_segment(segment) : TYPE_PROJECT;
-    if (target->type == TYPE_COUNT)
-        return tx_refuse(&call->tx, E404003, "A project has no default permissions for '%.60s'.",
-                         segment);
-    return access_project(&call->tx, call->actor, target->project.id, &target->access);
+    target->kind = kind_of_path(call);
+    target->type = *segment ? content_type_of_segment(segment) : target->kind->type;
+    enum err err = subject_find(&call->tx, call->actor, target->kind->type,
+                                call_param(call, target->kind->param), &target->item);
+    if (!err && target->type == TYPE_COUNT)
+        err = tx_refuse(&call->tx, E404003, "A project has no default permissions for '%.60s'.",
+                        segment);
+    return err;
 }
 
 /* The documented code differs by what is refused and for which type. */
 static enum err no_right(struct call *call, const struct target *target, const char *verb)
 {
     enum err code = E403004;
-    bool query = strcmp(verb, "GET") == 0;
-    if (query && (target->type == TYPE_DATASOURCE || target->type == TYPE_FLOW))
+    bool query = strcmp(verb, "GET") == 0, defaults = target->type != target->kind->type;
+    if (defaults && query && (target->type == TYPE_DATASOURCE || target->type == TYPE_FLOW))
         code = E403035;
-    if (query && target->type == TYPE_WORKBOOK)
+    if (defaults && query && target->type == TYPE_WORKBOOK)
         code = E403036;
-    if (strcmp(verb, "DELETE") == 0 && target->type == TYPE_FLOW)
+    if (defaults && strcmp(verb, "DELETE") == 0 && target->type == TYPE_FLOW)
         code = E403095;
     return tx_refuse(&call->tx, code,
-                     "Only the owner, leaders and administrators may see and set the permissions "
-                     "of the project.");
+                     "Only the owner, leaders and administrators, and who holds ChangePermissions, "
+                     "may see and set the permissions of the %s.",
+                     content_type_name(target->kind->type));
+}
+
+static bool may_set(const struct target *target)
+{
+    return target->kind->type == TYPE_PROJECT
+               ? target->item.leads
+               : (target->item.held & CAP_BIT(CAP_CHANGE_PERMISSIONS)) != 0;
 }
 
 static enum err check_right(struct call *call, const struct target *target)
 {
     const char *verb = call->method->row->verb;
-    if (!target->access.leads)
+    const struct subject *item = &target->item;
+    if (!may_set(target))
         return no_right(call, target, verb);
-    if (strcmp(verb, "GET") != 0 && target->access.controlling_id)
-        return tx_refuse(&call->tx, E403004,
-                         "The permissions of the project are locked by the project '%s'.",
-                         target->access.controlling_id);
+    if (strcmp(verb, "GET") == 0)
+        return E_OK;
+    if (item->ruled_by)
+        return tx_refuse(&call->tx, target->kind->locked,
+                         "The permissions of the %s are locked by the project '%s'.",
+                         content_type_name(item->type), item->ruled_by);
+    if (item->follows)
+        return tx_refuse(&call->tx, target->kind->follows,
+                         "The view follows the permissions of its workbook, which shows tabs.");
     return E_OK;
 }
 
@@ -106,29 +143,40 @@ static void write_rule(struct el *permissions, const struct rule *rule, cap_set 
     }
 }
 
-/* Under a lock the rules of the project that rules there, named as the parent. */
+/* The rules that hold: those of the project whose lock rules here, of the workbook that a
+ * view follows, or the item's own. */
+static enum err rules_that_hold(struct call *call, const struct target *target,
+                                struct rule **rules_r, size_t *count_r)
+{
+    const struct subject *item = &target->item;
+    const char *holder = item->ruled_by ? item->ruled_by : item->follows ? item->follows : item->id;
+    bool of_workbook = item->type == TYPE_VIEW && holder != item->id;
+    return permission_rules(&call->tx, holder, of_workbook ? TYPE_WORKBOOK : target->type, rules_r,
+                            count_r);
+}
+
+/* Under a lock with the project that rules there, named as the parent. */
 static enum err write_permissions(struct call *call, const struct target *target)
 {
     struct rule *rules;
     size_t count;
-    const char *ruling = target->access.controlling_id;
-    enum err err = permission_rules(&call->tx, ruling ? ruling : target->project.id, target->type,
-                                    &rules, &count);
+    const struct subject *item = &target->item;
+    enum err err = rules_that_hold(call, target, &rules, &count);
     if (err)
         return err;
     struct el *permissions = doc_child(call->out, "permissions");
-    if (ruling) {
+    if (item->ruled_by) {
         struct el *parent = doc_child(permissions, "parent");
-        doc_attr(parent, "id", ruling);
+        doc_attr(parent, "id", item->ruled_by);
         doc_attr(parent, "type", "Project");
     }
-    struct el *project = doc_child(permissions, "project");
-    doc_attr(project, "id", target->project.id);
-    doc_attr(project, "name", target->project.name);
-    doc_attr(doc_child(project, "owner"), "id", target->project.owner_id);
-    cap_set known = known_set(call);
+    struct el *el = doc_child(permissions, content_type_name(item->type));
+    doc_attr(el, "id", item->id);
+    doc_attr(el, "name", item->name);
+    doc_attr(doc_child(el, "owner"), "id", item->owner_id);
+    cap_set shown = known_set(call) & content_type_capabilities(target->type);
     for (size_t i = 0; i < count; i++)
-        write_rule(permissions, &rules[i], known);
+        write_rule(permissions, &rules[i], shown);
     return E_OK;
 }
 
@@ -189,17 +237,17 @@ static enum err read_rule(struct call *call, enum content_type type, const struc
 static enum err check_item(struct call *call, const struct target *target,
                            const struct el *permissions)
 {
-    static const char *const others[] = {"workbook", "datasource", "view",
-                                         "flow",     "database",   "table",
-                                         "metric",   "lens",       "virtualConnection"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (doc_find(permissions, others[i]))
-            return tx_refuse(&call->tx, target->type == TYPE_PROJECT ? E400000 : E400042,
-                             "The permissions name a %s where only the project may be named.",
-                             others[i]);
-    const struct el *project = doc_find(permissions, "project");
-    const char *id = doc_get(project, "id");
-    if (project && id && strcasecmp(id, target->project.id) != 0)
+    static const char *const names[] = {"workbook",          "datasource", "view",   "flow",
+                                        "database",          "table",      "metric", "lens",
+                                        "virtualConnection", "project"};
+    const char *own = content_type_name(target->kind->type);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], own) != 0 && doc_find(permissions, names[i]))
+            return tx_refuse(&call->tx, target->type == target->kind->type ? E400000 : E400042,
+                             "The permissions name a %s where only the %s may be named.", names[i],
+                             own);
+    const char *id = doc_get(doc_find(permissions, own), "id");
+    if (id && strcasecmp(id, target->item.id) != 0)
         return tx_refuse(&call->tx, E404009,
                          "The id in the body, '%.64s', differs from the id in the URI.", id);
     return E_OK;
@@ -252,8 +300,7 @@ static enum err change(struct call *call, write_rules *write)
     if (!err)
         err = read_rules(call, &target, &rules, &count);
     if (!err)
-        err =
-            write(&call->tx, call->session->site_id, target.project.id, target.type, rules, count);
+        err = write(&call->tx, call->session->site_id, target.item.id, target.type, rules, count);
     return err ? err : write_permissions(call, &target);
 }
 
@@ -296,8 +343,11 @@ static enum err permissions_delete_call(struct call *call)
     if (err)
         return err;
     grantee_of_path(call, &rule);
-    return permission_remove(&call->tx, call->session->site_id, target.project.id, target.type,
-                             rule.kind, rule.grantee_id, capability_parse(name), rule.allow != 0);
+    err = permission_remove(&call->tx, call->session->site_id, target.item.id, target.type,
+                            rule.kind, rule.grantee_id, capability_parse(name), rule.allow != 0);
+    if (err == E404013 && target.kind->absent != err)
+        err = tx_refuse(&call->tx, target.kind->absent, "%s", call->tx.fault.detail);
+    return err;
 }
 
 const struct handler rest_permissions_delete = {permissions_delete_call, STARTS_WRITING, false};

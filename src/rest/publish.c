@@ -72,7 +72,7 @@ static enum err read_flag(struct call *call, const char *name, bool *value_r)
 
 static enum err read_flags(struct call *call, struct publishing *p)
 {
-    bool append, ignored;
+    bool append = false, ignored;
     enum err err = read_flag(call, "overwrite", &p->spec.overwrite);
     if (!err)
         err = read_flag(call, "append", &append);

@@ -19,6 +19,7 @@ struct issuers;
 struct keyring;
 struct lanes;
 struct log;
+struct recents;
 struct recorder;
 struct rest;
 struct scopes;
@@ -31,6 +32,7 @@ struct rest_config {
     struct keyring *keyring;
     struct scopes *scopes;
     struct recorder *recorder;
+    struct recents *recents;
     struct throttle *throttle;
     struct visible_cache *visible;
     struct issuers *issuers;

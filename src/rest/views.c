@@ -28,6 +28,7 @@ static enum err view_get_call(struct call *call)
                        &view, NULL);
     if (err)
         return err;
+    call_viewed(call, TYPE_VIEW, view.id);
     struct el *el = doc_child(call->out, "view");
     write_view(el, &view, VIEW_WHOLE);
     if (usage)
@@ -35,7 +36,7 @@ static enum err view_get_call(struct call *call)
     return E_OK;
 }
 
-const struct handler rest_view_get = {view_get_call, STARTS_READING, true};
+const struct handler rest_view_get = {view_get_call, STARTS_READING, false};
 
 static enum err view_list_of_workbook_call(struct call *call)
 {

@@ -43,18 +43,20 @@ static enum err workbook_get_call(struct call *call)
     return item_get(call, &WORKBOOKS);
 }
 
-const struct handler rest_workbook_get = {workbook_get_call, STARTS_READING, true};
+const struct handler rest_workbook_get = {workbook_get_call, STARTS_READING, false};
 
 static enum err workbook_get_by_url_call(struct call *call)
 {
     struct content_item workbook;
     enum err err = content_item_by_url(&call->tx, call->actor, TYPE_WORKBOOK,
                                        call_param(call, "content-url"), &workbook);
+    if (!err)
+        call_viewed(call, TYPE_WORKBOOK, workbook.id);
     return err ? err
                : write_workbook(call, doc_child(call->out, "workbook"), &workbook, ITEM_WHOLE);
 }
 
-const struct handler rest_workbook_get_by_url = {workbook_get_by_url_call, STARTS_READING, true};
+const struct handler rest_workbook_get_by_url = {workbook_get_by_url_call, STARTS_READING, false};
 
 /* What is asked of an accelerator (dataAccelerationConfig, views) is read over: there
  * is none, and the answer says so. */

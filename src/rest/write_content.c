@@ -122,7 +122,7 @@ enum err write_workbook(struct call *call, struct el *el, const struct content_i
     if (parts != ITEM_LISTED)
         write_location(el, workbook);
     write_owner(el, workbook, parts == ITEM_EVERY);
-    write_tags(el, NULL, 0);
+    write_tags(el, workbook->tags.labels, workbook->tags.count);
     enum err err = parts == ITEM_WHOLE ? write_views(call, el, workbook) : E_OK;
     /* There is no accelerator here: nothing is ever accelerated. */
     if (parts != ITEM_LISTED)
@@ -160,7 +160,7 @@ enum err write_datasource(struct call *call, struct el *el, const struct content
     }
     write_project(el, datasource, parts == ITEM_EVERY);
     write_owner(el, datasource, parts == ITEM_EVERY);
-    write_tags(el, NULL, 0);
+    write_tags(el, datasource->tags.labels, datasource->tags.count);
     return E_OK;
 }
 
@@ -177,7 +177,7 @@ enum err write_flow(struct call *call, struct el *el, const struct content_item 
     write_times(el, flow->created_at, flow->updated_at);
     write_project(el, flow, parts == ITEM_EVERY);
     write_owner(el, flow, parts == ITEM_EVERY);
-    write_tags(el, NULL, 0);
+    write_tags(el, flow->tags.labels, flow->tags.count);
     return E_OK;
 }
 
@@ -246,7 +246,7 @@ void write_view(struct el *el, const struct view *view, enum view_parts parts)
     }
     if (parts != VIEW_IN_WORKBOOK)
         write_place(el, view, parts == VIEW_EVERY);
-    write_tags(el, NULL, 0);
+    write_tags(el, view->tags.labels, view->tags.count);
     if (parts != VIEW_EVERY)
         return;
     write_view_usage(el, view);

@@ -21,6 +21,7 @@
 #include "cli/eas_config.h"
 #include "domain/actor.h"
 #include "domain/project.h"
+#include "domain/recent.h"
 #include "domain/site.h"
 #include "domain/upgrade.h"
 #include "domain/user.h"
@@ -57,6 +58,7 @@ struct server {
     struct keyring *keyring;
     struct scopes *scopes;
     struct recorder *recorder;
+    struct recents *recents;
     struct throttle *throttle;
     struct visible_cache *visible;
     struct issuers *issuers;
@@ -134,6 +136,7 @@ static void ride(void *context, struct db *db)
     struct server *server = context;
     int64_t now = clock_now();
     recorder_ride(server->recorder, db, now);
+    recents_ride(server->recents, db);
     if (now - server->swept_at < SWEEP_EVERY_MS)
         return;
     server->swept_at = now;
@@ -191,6 +194,7 @@ static void make_parts(struct server *server)
     server->visible = visible_cache_new(VISIBLE_MOST);
     server->throttle =
         throttle_new(config_int(config, "signin-failures"), config_span(config, "signin-window"));
+    server->recents = recents_new();
     server->recorder = recorder_new(
         &(struct recorder_config){.keep = config_int(config, "events-keep"),
                                   .observed_keep_ms = config_span(config, "observed-keep"),
@@ -264,6 +268,7 @@ static void make_rest(struct server *server)
                                .keyring = server->keyring,
                                .scopes = server->scopes,
                                .recorder = server->recorder,
+                               .recents = server->recents,
                                .throttle = server->throttle,
                                .visible = server->visible,
                                .issuers = server->issuers,
@@ -319,6 +324,7 @@ void server_free(struct server **server)
     jobs_free(&s->jobs);
     blobs_close(&s->blobs);
     recorder_free(&s->recorder);
+    recents_free(&s->recents);
     throttle_free(&s->throttle);
     visible_cache_free(&s->visible);
     issuers_free(&s->issuers);

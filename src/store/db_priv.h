@@ -28,6 +28,14 @@ struct engine {
     const char *begin_write_sql, *begin_read_sql, *begin_lazy_sql;
     /* What the tokens of a migration stand for: name, text, ..., NULL. */
     const char *const *tokens;
+    /* Full-text search (text_index.c). */
+    struct {
+        const char *insert_sql;  /* words ?2 of the row ?1 */
+        const char *match_sql;   /* a condition: the row holds the query ?2 */
+        const char *word;        /* of a query: words that begin with %s */
+        const char *both;        /* of a query: between two words that must be there */
+        const char *tidy_sql[2]; /* takes out words whose entries are gone; NULL: not needed */
+    } text;
 
     struct db *(*open)(const char *url, struct db_opening how, char *why, size_t why_size);
     void (*close)(struct db *db);

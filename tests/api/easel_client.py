@@ -175,8 +175,11 @@ class Client:
 
     def call(self, verb, path, doc=None, *, fmt=None, version=None, token=None, raw=None,
              content_type=None, accept=None, headers=None, timeout=30, anonymous=False):
-        """A REST call. `path` follows /api/{version}, unless it starts with `//`."""
+        """A REST call. `path` follows /api/{version}, unless it starts with `//` or is that
+        of a method beside the versions."""
         fmt = fmt or self.fmt
+        if path.startswith("/api/"):
+            path = "/" + path
         url = self.url + (path[1:] if path.startswith("//") else f"/api/{version or self.version}{path}")
         sent = {}
         if accept is not None:

@@ -1,0 +1,37 @@
+/* favorite: what a user keeps at hand, under labels of the user's own. */
+#ifndef EASEL_DOMAIN_FAVORITE_H
+#define EASEL_DOMAIN_FAVORITE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "domain/capability.h"
+
+struct actor;
+struct tx;
+
+enum { FAVORITE_LABEL_MOST = 255 };
+
+struct favorite {
+    enum content_type type; /* project, workbook, view, data source or flow */
+    const char *item_id, *label;
+    int64_t position, added_at; /* position: from 0 */
+};
+
+/* Users act on their own favorites, administrators on those of all: else E403004;
+ * E404002 for an unknown user, unknown items as in domain/subject.h. */
+
+/* Behind those there are; an item that is one already takes the new label. The actor
+ * must be able to read the item (E403004). E400005 for a blank label, E400000 for one
+ * that is too long, E409007 where it is the label of another item. */
+enum err favorite_add(struct tx *tx, const struct actor *actor, const char *user_id,
+                      enum content_type type, const char *item_id, const char *label);
+/* E404010 where the item is no favorite. */
+enum err favorite_remove(struct tx *tx, const struct actor *actor, const char *user_id,
+                         enum content_type type, const char *item_id);
+/* In order; items that the actor may not read are among them. */
+enum err favorite_list(struct tx *tx, const struct actor *actor, const char *user_id,
+                       struct favorite **favorites_r, size_t *count_r);
+
+#endif

@@ -1,0 +1,207 @@
+/* search.c: finding, and what the actor may read of it. See search.h. */
+#include "domain/search.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/fold.h"
+#include "domain/actor.h"
+#include "domain/visible.h"
+#include "store/text_index.h"
+#include "store/tx.h"
+
+/* ---- the query. An entry is about a project, a view or other content: p is the
+ * project or the one that holds it, c the content or the view's workbook, o who owns
+ * it. */
+
+#define KIND                                                                        \
+    "CASE WHEN e.project_id IS NOT NULL THEN 'project' WHEN e.view_id IS NOT NULL " \
+    "THEN 'view' ELSE c.content_type END"
+#define HITS                                                                                     \
+    "CASE WHEN e.view_id IS NOT NULL THEN v.hits ELSE COALESCE((SELECT SUM(w.hits) FROM view w " \
+    "WHERE w.workbook_id = e.content_id), 0) END"
+#define MODIFIED "COALESCE(v.updated_at, c.updated_at, p.updated_at)"
+#define TITLE_KEY "COALESCE(v.name_key, c.name_key, p.name_key)"
+
+static const char COLUMNS[] =
+    "SELECT " KIND ", COALESCE(v.serial, c.serial, p.serial), COALESCE(v.id, c.id, p.id), "
+    "COALESCE(v.name, c.name, p.name), CASE WHEN e.view_id IS NOT NULL THEN '' ELSE "
+    "COALESCE(c.description, p.description) END, o.name, o.full_name, o.email, o.serial, p.id, "
+    "p.name, p.serial, CASE WHEN e.view_id IS NOT NULL THEN c.name WHEN e.project_id IS NOT NULL "
+    "THEN above.name ELSE p.name END, v.sheet_type, c.data_type, COALESCE(c.has_extracts, 0), "
+    "COALESCE(c.is_certified, 0), " HITS
+    ", COALESCE(v.created_at, c.created_at, p.created_at), " MODIFIED;
+
+static const char JOINS[] =
+    " LEFT JOIN view v ON v.id = e.view_id LEFT JOIN content c ON c.id = COALESCE(e.content_id, "
+    "v.workbook_id) JOIN project p ON p.id = COALESCE(e.project_id, c.project_id) LEFT JOIN "
+    "project above ON above.id = p.parent_id JOIN site_user o ON o.id = COALESCE(c.owner_id, "
+    "p.owner_id) WHERE e.site_id = ?1 AND COALESCE(v.hidden, 0) = 0";
+
+/* Seconds: so clients see times, and so they compare them. */
+static const struct list_field FIELDS[] = {
+    {"type", KIND, LIST_TEXT, OPS_EQ | OPS_IN},
+    {"ownerId", "o.serial", LIST_NUMBER, OPS_EQ | OPS_IN},
+    {"modifiedTime", "(" MODIFIED " / 1000 * 1000)", LIST_TIME, OPS_EQ | OPS_IN | OPS_COMPARE},
+    {"hitsTotal", HITS, LIST_NUMBER, 0},
+};
+
+struct finding {
+    const struct search_request *request;
+    struct list_request conditions;
+    const char *words, *title; /* folded */
+    struct stmt *stmt;
+};
+
+static void write_query(struct tx *tx, const struct finding *f, struct buf *sql)
+{
+    int next = f->words ? 4 : 2;
+    buf_adds(sql, COLUMNS);
+    buf_adds(sql, f->words ? " FROM search_text JOIN search_entry e ON e.serial = search_text.rowid"
+                           : " FROM search_entry e");
+    buf_adds(sql, JOINS);
+    if (f->words)
+        buf_addf(sql, " AND %s", text_index_match(tx->db));
+    list_where(&f->conditions, sql, &next);
+    if (f->words && !f->conditions.sort_count) /* best: the title, then a part of it */
+        list_order(&f->conditions, sql,
+                   "CASE WHEN " TITLE_KEY " = ?3 THEN 0 WHEN " TITLE_KEY " LIKE '%' || ?3 || '%' "
+                   "THEN 1 ELSE 2 END, " HITS " DESC, e.serial");
+    else if (f->words)
+        list_order(&f->conditions, sql, "CASE WHEN " TITLE_KEY " = ?3 THEN 0 ELSE 1 END, e.serial");
+    else
+        list_order(&f->conditions, sql,
+                   f->conditions.sort_count ? "e.serial" : HITS " DESC, e.serial");
+}
+
+static void ask(struct tx *tx, const struct actor *actor, struct finding *f)
+{
+    struct buf sql;
+    int next = f->words ? 4 : 2;
+    buf_init(&sql, tx->arena, 0);
+    write_query(tx, f, &sql);
+    f->stmt = db_prepare_text(tx->db, sql.bytes);
+    stmt_text(f->stmt, 1, actor->site_id);
+    if (f->words) {
+        stmt_text(f->stmt, 2, text_index_query(tx->db, tx->arena, f->words));
+        stmt_text(f->stmt, 3, f->title);
+    }
+    list_bind(&f->conditions, f->stmt, &next);
+}
+
+static void read_hit(struct tx *tx, struct stmt *stmt, struct search_hit *hit)
+{
+    const char *full_name = stmt_get_text(stmt, 6);
+    *hit = (struct search_hit){
+        .type = content_type_parse(stmt_get_text(stmt, 0)),
+        .serial = stmt_get_int(stmt, 1),
+        .id = tx_text(tx, stmt, 2),
+        .title = tx_text(tx, stmt, 3),
+        .description = tx_text(tx, stmt, 4),
+        .owner_name = tx_text(tx, stmt, full_name && *full_name ? 6 : 5),
+        .owner_email = tx_text(tx, stmt, 7),
+        .owner_serial = stmt_get_int(stmt, 8),
+        .project_id = tx_text(tx, stmt, 9),
+        .project_name = tx_text(tx, stmt, 10),
+        .project_serial = stmt_get_int(stmt, 11),
+        .container = tx_text(tx, stmt, 12),
+        .sheet_type = tx_text(tx, stmt, 13),
+        .connection_type = tx_text(tx, stmt, 14),
+        .has_extracts = stmt_get_int(stmt, 15) != 0,
+        .is_certified = stmt_get_int(stmt, 16) != 0,
+        .hits = stmt_get_int(stmt, 17),
+        .created_at = stmt_get_int(stmt, 18),
+        .modified_at = stmt_get_int(stmt, 19),
+    };
+}
+
+/* ---- what the actor may read of it */
+
+static const enum content_type TYPES[] = {TYPE_PROJECT, TYPE_WORKBOOK, TYPE_VIEW, TYPE_DATASOURCE,
+                                          TYPE_FLOW};
+
+struct seen {
+    bool all;
+    struct visible_set sets[TYPE_COUNT];
+};
+
+static enum err find_seen(struct tx *tx, const struct actor *actor, struct seen *seen)
+{
+    enum err err = E_OK;
+    seen->all = actor_is_site_admin(actor);
+    for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES && !seen->all && !err; i++)
+        err = visible_items(tx, actor, TYPES[i], &seen->sets[TYPES[i]]);
+    return err;
+}
+
+static bool sees(const struct seen *seen, enum content_type type, int64_t serial)
+{
+    return seen->all || visible_has(&seen->sets[type], serial);
+}
+
+/* Walks all that fits, in order, for the page and the total. */
+static enum err walk(struct tx *tx, struct finding *f, const struct seen *seen,
+                     struct search_hit *hits, size_t *count_r, int64_t *total_r)
+{
+    enum db_result got;
+    int64_t start = f->request->page * f->request->limit;
+    while ((got = stmt_step(f->stmt)) == DB_ROW) {
+        enum content_type type = content_type_parse(stmt_get_text(f->stmt, 0));
+        if (!sees(seen, type, stmt_get_int(f->stmt, 1)))
+            continue;
+        if (*total_r >= start && *total_r < start + f->request->limit)
+            read_hit(tx, f->stmt, &hits[(*count_r)++]);
+        (*total_r)++;
+    }
+    return got == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+/* Of a page of several types: by one query for views, by one for the rest. */
+static enum err fill_tags(struct tx *tx, struct search_hit *hits, size_t count)
+{
+    struct search_hit *of[2] = {arena_alloc(tx->arena, (count + 1) * sizeof *hits),
+                                arena_alloc(tx->arena, (count + 1) * sizeof *hits)};
+    size_t counts[2] = {0, 0}, at[2] = {0, 0};
+    enum err err = E_OK;
+    for (size_t i = 0; i < count; i++) {
+        bool view = hits[i].type == TYPE_VIEW;
+        of[view][counts[view]++] = hits[i];
+    }
+    for (int view = 0; view < 2 && !err; view++)
+        err = tag_fill(tx, view ? TYPE_VIEW : TYPE_WORKBOOK, of[view], counts[view], sizeof *hits,
+                       offsetof(struct search_hit, id), offsetof(struct search_hit, tags));
+    for (size_t i = 0; i < count && !err; i++) {
+        bool view = hits[i].type == TYPE_VIEW;
+        hits[i] = of[view][at[view]++];
+    }
+    return err;
+}
+
+enum err search(struct tx *tx, const struct actor *actor, const struct search_request *request,
+                struct search_hit **hits_r, size_t *count_r, int64_t *total_r)
+{
+    struct finding f = {.request = request};
+    struct seen seen;
+    const char *terms = request->terms && *request->terms ? request->terms : NULL;
+    *count_r = 0;
+    *total_r = 0;
+    if (terms && utf8_count(terms) > SEARCH_TERMS_MOST)
+        return tx_refuse(tx, E400000, "The terms can't be longer than %d characters.",
+                         SEARCH_TERMS_MOST);
+    enum err err = list_parse(tx, FIELDS, sizeof FIELDS / sizeof *FIELDS, NULL, NULL,
+                              request->filter, request->order, &f.conditions);
+    if (!err)
+        err = find_seen(tx, actor, &seen);
+    if (err)
+        return err;
+    *hits_r = arena_alloc(tx->arena, (size_t)request->limit * sizeof **hits_r);
+    if (terms) {
+        f.words = fold_words(tx->arena, terms);
+        f.title = fold(tx->arena, terms);
+        if (!*f.words)
+            return E_OK; /* nothing is called that */
+    }
+    ask(tx, actor, &f);
+    err = walk(tx, &f, &seen, *hits_r, count_r, total_r);
+    return err ? err : fill_tags(tx, *hits_r, *count_r);
+}

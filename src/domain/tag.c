@@ -1,0 +1,264 @@
+/* tag.c: see tag.h. */
+#include "domain/tag.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/fold.h"
+#include "base/ident.h"
+#include "domain/actor.h"
+#include "domain/search.h"
+#include "domain/subject.h"
+#include "store/tx.h"
+
+/* ---- who may, and what */
+
+static bool may_tag(const struct actor *actor, const struct subject *item)
+{
+    bool by_write = item->type == TYPE_DATASOURCE || item->type == TYPE_FLOW;
+    if (by_write)
+        return (item->held & CAP_BIT(CAP_WRITE)) != 0;
+    return actor_is_site_admin(actor) || (item->held & CAP_BIT(CAP_READ) && actor->user_id &&
+                                          strcmp(item->owner_id, actor->user_id) == 0);
+}
+
+static enum err open_item(struct tx *tx, const struct actor *actor, enum content_type type,
+                          const char *id, struct subject *item_r)
+{
+    enum err err = subject_find(tx, actor, type, id, item_r);
+    if (!err && !may_tag(actor, item_r))
+        err = tx_refuse(tx, E403004, "The user may not change the tags of the %s.",
+                        content_type_name(type));
+    return err;
+}
+
+static enum err not_added(enum content_type type)
+{
+    return type == TYPE_WORKBOOK     ? E400049
+           : type == TYPE_VIEW       ? E400076
+           : type == TYPE_DATASOURCE ? E400075
+                                     : E400000;
+}
+
+static enum err check_label(struct tx *tx, enum content_type type, const char *label)
+{
+    if (!label[strspn(label, " \t\r\n")])
+        return tx_refuse(tx, not_added(type), "The label of a tag can't be blank.");
+    if (utf8_count(label) > TAG_LABEL_MOST)
+        return tx_refuse(tx, not_added(type),
+                         "The label of a tag can't be longer than %d "
+                         "characters.",
+                         TAG_LABEL_MOST);
+    return E_OK;
+}
+
+/* ---- writing. Rows name their item in one of two columns. */
+
+static struct stmt *prepare(struct tx *tx, enum content_type type, const char *for_views,
+                            const char *for_content, const char *id)
+{
+    struct stmt *stmt = db_prepare(tx->db, type == TYPE_VIEW ? for_views : for_content);
+    stmt_text(stmt, 1, id);
+    return stmt;
+}
+
+static enum err insert(struct tx *tx, const char *site_id, const struct subject *item,
+                       const char *label)
+{
+    struct stmt *stmt = prepare(tx, item->type,
+                                "INSERT INTO tag (view_id, site_id, label) VALUES (?1, ?2, ?3) ON "
+                                "CONFLICT (view_id, label) DO NOTHING",
+                                "INSERT INTO tag (content_id, site_id, label) VALUES (?1, ?2, ?3) "
+                                "ON CONFLICT (content_id, label) DO NOTHING",
+                                item->id);
+    stmt_text(stmt, 2, site_id);
+    stmt_text(stmt, 3, label);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+static enum err take_off(struct tx *tx, const struct subject *item, const char *label,
+                         bool *found_r)
+{
+    struct stmt *stmt = prepare(tx, item->type, "DELETE FROM tag WHERE view_id = ?1 AND label = ?2",
+                                "DELETE FROM tag WHERE content_id = ?1 AND label = ?2", item->id);
+    stmt_text(stmt, 2, label);
+    if (stmt_step(stmt) != DB_DONE)
+        return tx_broken(tx);
+    *found_r = stmt_changes(stmt) > 0;
+    return E_OK;
+}
+
+static enum err check_number(struct tx *tx, const struct subject *item)
+{
+    struct stmt *stmt = prepare(tx, item->type, "SELECT COUNT(*) FROM tag WHERE view_id = ?1",
+                                "SELECT COUNT(*) FROM tag WHERE content_id = ?1", item->id);
+    int64_t count = stmt_step(stmt) == DB_ROW ? stmt_get_int(stmt, 0) : -1;
+    stmt_reset(stmt);
+    if (count < 0)
+        return tx_broken(tx);
+    if (count > TAGS_MOST)
+        return tx_refuse(tx, not_added(item->type), "A %s can't have more than %d tags.",
+                         content_type_name(item->type), TAGS_MOST);
+    return E_OK;
+}
+
+static enum err add(struct tx *tx, const struct actor *actor, const struct subject *item,
+                    const char *const *labels, size_t count)
+{
+    enum err err = E_OK;
+    for (size_t i = 0; i < count && !err; i++) {
+        err = check_label(tx, item->type, labels[i]);
+        if (!err)
+            err = insert(tx, actor->site_id, item, labels[i]);
+    }
+    if (!err)
+        err = check_number(tx, item);
+    return err ? err : search_index(tx, actor->site_id, item->type, item->id);
+}
+
+enum err tag_add(struct tx *tx, const struct actor *actor, enum content_type type, const char *id,
+                 const char *const *labels, size_t count)
+{
+    struct subject item;
+    enum err err = open_item(tx, actor, type, id, &item);
+    return err ? err : add(tx, actor, &item, labels, count);
+}
+
+enum err tag_remove(struct tx *tx, const struct actor *actor, enum content_type type,
+                    const char *id, const char *label)
+{
+    struct subject item;
+    bool found = false;
+    enum err err = open_item(tx, actor, type, id, &item);
+    if (!err)
+        err = take_off(tx, &item, label, &found);
+    if (!err && !found)
+        err = tx_refuse(tx, E404007, "The %s has no tag '%.200s'.", content_type_name(type), label);
+    return err ? err : search_index(tx, actor->site_id, type, item.id);
+}
+
+/* ---- several items at once */
+
+/* The type of an item that goes by its id alone. */
+static enum err find_type(struct tx *tx, const struct actor *actor, struct tag_item *item)
+{
+    char key[LUID_ROOM];
+    if (item->type != TYPE_COUNT)
+        return E_OK;
+    if (luid_valid(item->id)) {
+        luid_normalize(item->id, key);
+        struct stmt *stmt = db_prepare(
+            tx->db, "SELECT content_type FROM content WHERE id = ?1 AND site_id = ?2 UNION ALL "
+                    "SELECT 'view' FROM view WHERE id = ?1 AND site_id = ?2");
+        stmt_text(stmt, 1, key);
+        stmt_text(stmt, 2, actor->site_id);
+        if (stmt_step(stmt) == DB_ROW)
+            item->type = content_type_parse(stmt_get_text(stmt, 0));
+        stmt_reset(stmt);
+    }
+    if (item->type != TYPE_COUNT)
+        return E_OK;
+    return tx_refuse(tx, E404008, "'%.64s' is no workbook, view, data source or flow of the site.",
+                     item->id);
+}
+
+enum err tag_add_all(struct tx *tx, const struct actor *actor, struct tag_item *items,
+                     size_t item_count, const char *const *labels, size_t count)
+{
+    enum err err = E_OK;
+    for (size_t i = 0; i < item_count && !err; i++) {
+        err = find_type(tx, actor, &items[i]);
+        if (!err)
+            err = tag_add(tx, actor, items[i].type, items[i].id, labels, count);
+    }
+    return err;
+}
+
+enum err tag_remove_all(struct tx *tx, const struct actor *actor, struct tag_item *items,
+                        size_t item_count, const char *const *labels, size_t count)
+{
+    struct subject item;
+    bool ignored;
+    enum err err = E_OK;
+    for (size_t i = 0; i < item_count && !err; i++) {
+        err = find_type(tx, actor, &items[i]);
+        if (!err)
+            err = open_item(tx, actor, items[i].type, items[i].id, &item);
+        for (size_t l = 0; l < count && !err; l++)
+            err = take_off(tx, &item, labels[l], &ignored);
+        if (!err)
+            err = search_index(tx, actor->site_id, item.type, item.id);
+    }
+    return err;
+}
+
+/* ---- reading */
+
+static void append(struct tx *tx, struct tag_list *list, const char *label)
+{
+    const char **more = (const char **)list->labels;
+    if ((list->count & (list->count - 1)) == 0) { /* full at powers of two */
+        more = arena_alloc(tx->arena, (list->count ? list->count * 2 : 1) * sizeof *more);
+        if (list->count)
+            memcpy(more, list->labels, list->count * sizeof *more);
+        list->labels = more;
+    }
+    more[list->count++] = label;
+}
+
+struct rows {
+    char *bytes;
+    size_t count, size, id_at, tags_at;
+};
+
+static const char *id_of(const struct rows *rows, size_t i)
+{
+    const char *id;
+    memcpy(&id, rows->bytes + i * rows->size + rows->id_at, sizeof id);
+    return id;
+}
+
+static struct tag_list *tags_of(const struct rows *rows, size_t i)
+{
+    return (struct tag_list *)(void *)(rows->bytes + i * rows->size + rows->tags_at);
+}
+
+static struct tag_list *find_row(const struct rows *rows, const char *id)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (strcmp(id_of(rows, i), id) == 0)
+            return tags_of(rows, i);
+    return NULL;
+}
+
+static struct stmt *tags_of_all(struct tx *tx, const char *column, const struct rows *rows)
+{
+    struct buf sql;
+    buf_init(&sql, tx->arena, 0);
+    buf_addf(&sql, "SELECT %s, label FROM tag WHERE %s IN (NULL", column, column);
+    for (size_t i = 0; i < rows->count; i++)
+        buf_addf(&sql, ", ?%d", (int)i + 1);
+    buf_addf(&sql, ") ORDER BY %s, label", column);
+    struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
+    for (size_t i = 0; i < rows->count; i++)
+        stmt_text(stmt, (int)i + 1, id_of(rows, i));
+    return stmt;
+}
+
+enum err tag_fill(struct tx *tx, enum content_type type, void *rows, size_t count, size_t row_size,
+                  size_t id_at, size_t tags_at)
+{
+    struct rows page = {rows, count, row_size, id_at, tags_at};
+    enum db_result got;
+    for (size_t i = 0; i < count; i++)
+        *tags_of(&page, i) = (struct tag_list){0};
+    if (!count)
+        return E_OK;
+    struct stmt *stmt = tags_of_all(tx, type == TYPE_VIEW ? "view_id" : "content_id", &page);
+    while ((got = stmt_step(stmt)) == DB_ROW) {
+        struct tag_list *list = find_row(&page, stmt_get_text(stmt, 0));
+        if (list)
+            append(tx, list, tx_text(tx, stmt, 1));
+    }
+    return got == DB_DONE ? E_OK : tx_broken(tx);
+}
