@@ -423,6 +423,57 @@ static void deleting_leaves_nothing(void **state)
     visible_cache_free(&cache);
 }
 
+static int64_t found(struct world *w, const struct actor *actor, const char *filter)
+{
+    struct list_request list;
+    struct content_item *items;
+    size_t count;
+    int64_t total;
+    expect(w->tx,
+           list_parse(w->tx, workbook_fields, workbook_field_count, "1", "1", filter, "name:desc",
+                      &list),
+           E_OK, filter);
+    expect(w->tx, content_item_list(w->tx, actor, TYPE_WORKBOOK, &list, &items, &count, &total),
+           E_OK, filter);
+    assert_int_equal(count, total > 0);
+    return total;
+}
+
+/* What was counted is not told once it is otherwise; pages of one, so that the rest is
+ * counted and not seen. */
+static void counts_follow_changes(void **state)
+{
+    static const char *const filters[] = {"name:in:[Book,Other,Third]", "size:eq:1",
+                                          "projectName:eq:Here", "ownerName:eq:owner,size:lte:1",
+                                          "projectName:in:[Here,There],ownerName:eq:owner"};
+    struct world w = world_make(state);
+    struct visible_cache *cache = visible_cache_new(1 << 20);
+    struct content_change rename = NO_CHANGE;
+    rename.name = "Renamed";
+    w.admin.visible = w.owner.visible = cache;
+    const struct actor *const actors[] = {&w.admin, &w.owner};
+    struct content_item other = {0};
+    for (int64_t round = 1; round <= 3; round++) {
+        if (round == 2)
+            other = published(&w, TYPE_WORKBOOK, "Other");
+        if (round == 3)
+            published(&w, TYPE_WORKBOOK, "Third");
+        for (size_t i = 0; i < LENGTH(filters) * LENGTH(actors); i++)
+            for (int again = 0; again < 2; again++)
+                assert_int_equal(found(&w, actors[i % 2], filters[i / 2]), round);
+    }
+    expect(w.tx, change_of(&w, &w.owner, TYPE_WORKBOOK, other.id, rename), E_OK, "rename");
+    for (size_t i = 0; i < LENGTH(actors); i++) {
+        assert_int_equal(found(&w, actors[i], filters[0]), 2);
+        assert_int_equal(found(&w, actors[i], filters[1]), 3);
+        assert_int_equal(found(&w, actors[i], "projectName:eq:Nowhere"), 0);
+    }
+    expect(w.tx, content_item_delete(w.tx, &w.owner, TYPE_WORKBOOK, other.id), E_OK, "delete");
+    for (size_t i = 0; i < LENGTH(actors); i++)
+        assert_int_equal(found(&w, actors[i], filters[1]), 2);
+    visible_cache_free(&cache);
+}
+
 static void content_goes_with_its_project(void **state)
 {
     struct world w = world_make(state);
@@ -452,8 +503,8 @@ int main(void)
     engine(passwords_are_kept_where_they_are_embedded), engine(connections_are_refused),      \
         engine(leaders_certify), engine(moving_needs_both_ends), engine(a_view_is_taken_off), \
         engine(what_a_user_sees_and_owns), engine(steps_keep_their_ids),                      \
-        engine(deleting_leaves_nothing), engine(content_goes_with_its_project),               \
-        engine(content_passes_on_with_its_owner)
+        engine(deleting_leaves_nothing), engine(counts_follow_changes),                       \
+        engine(content_goes_with_its_project), engine(content_passes_on_with_its_owner)
     const struct CMUnitTest on_sqlite[] = {ALL_ON(ACTS_ON_SQLITE)};
     const struct CMUnitTest on_pg[] = {ALL_ON(ACTS_ON_PG)};
     int failed = cmocka_run_group_tests_name("manage (sqlite)", on_sqlite, NULL, NULL);
