@@ -217,6 +217,8 @@ enum err custom_view_update(struct tx *tx, const struct actor *actor, const char
                             const char *name, const char *owner_id, struct custom_view *view_r)
 {
     struct user owner;
+    if (!db_lock(tx->db, actor->site_id))
+        return tx_broken(tx);
     enum err err = open_view(tx, actor, id, view_r);
     if (!err && name)
         err = check_name(tx, name);
@@ -303,6 +305,8 @@ enum err custom_view_publish(struct tx *tx, const struct actor *actor,
     struct view view;
     struct user owner;
     char id[LUID_ROOM];
+    if (!db_lock(tx->db, actor->site_id)) /* a publish may take the view away */
+        return tx_broken(tx);
     enum err err = check_name(tx, spec->name);
     if (!err && !spec->workbook_id)
         err = tx_refuse(tx, E400000, "A custom view needs the id of its workbook.");
@@ -397,6 +401,8 @@ enum err custom_view_set_default(struct tx *tx, const struct actor *actor, const
                                  struct custom_view_user *users_r)
 {
     struct custom_view view;
+    if (!db_lock(tx->db, actor->site_id))
+        return tx_broken(tx);
     enum err err = open_view(tx, actor, id, &view);
     if (!err && count > CUSTOM_VIEW_USERS_MOST)
         err = tx_refuse(tx, E400000, "A request names at most %d users.", CUSTOM_VIEW_USERS_MOST);

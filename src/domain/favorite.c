@@ -96,7 +96,7 @@ enum err favorite_add(struct tx *tx, const struct actor *actor, const char *user
                       enum content_type type, const char *item_id, const char *label)
 {
     char key[LUID_ROOM];
-    struct subject item;
+    struct subject item = {0};
     enum err err = find_user(tx, actor, user_id, key);
     if (!err)
         err = check_label(tx, label);

@@ -348,7 +348,7 @@ static enum err set_one(struct tx *tx, const struct actor *actor, const struct l
 enum err label_set(struct tx *tx, const struct actor *actor, const struct label_asset *assets,
                    size_t asset_count, const struct label_change *change, struct label *labels_r)
 {
-    const struct value *value;
+    const struct value *value = NULL;
     if (!db_lock(tx->db, actor->site_id))
         return tx_broken(tx);
     enum err err = check_count(tx, asset_count);
@@ -362,7 +362,7 @@ enum err label_set(struct tx *tx, const struct actor *actor, const struct label_
 /* Another value: of the same category, and new to the item. */
 static enum err change_value(struct tx *tx, const struct label_change *change, struct label *label)
 {
-    const struct value *value;
+    const struct value *value = &VALUES[0];
     struct label labels[VALUE_COUNT];
     size_t count;
     enum err err = find_value(tx, change->value ? change->value : label->value,

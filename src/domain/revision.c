@@ -200,7 +200,7 @@ enum err revision_remove(struct tx *tx, const struct actor *actor, enum content_
                          const char *content_id, const char *number)
 {
     struct content_item item;
-    struct revision revision;
+    struct revision revision = {0};
     if (!db_lock(tx->db, actor->site_id))
         return tx_broken(tx);
     enum err err = open_item(tx, actor, type, content_id, CAP_BIT(CAP_WRITE), E403004, &item);

@@ -57,11 +57,12 @@ static void write_query(struct tx *tx, const struct finding *f, struct buf *sql)
 {
     int next = f->words ? 4 : 2;
     buf_adds(sql, COLUMNS);
-    buf_adds(sql, f->words ? " FROM search_text JOIN search_entry e ON e.serial = search_text.rowid"
-                           : " FROM search_entry e");
+    /* A cross join keeps the order on SQLite: the index first, then what it found. */
+    buf_adds(sql,
+             f->words ? " FROM search_text CROSS JOIN search_entry e" : " FROM search_entry e");
     buf_adds(sql, JOINS);
     if (f->words)
-        buf_addf(sql, " AND %s", text_index_match(tx->db));
+        buf_addf(sql, " AND e.serial = search_text.rowid AND %s", text_index_match(tx->db));
     list_where(&f->conditions, sql, &next);
     if (f->words && !f->conditions.sort_count) /* best: the title, then a part of it */
         list_order(&f->conditions, sql,

@@ -65,7 +65,7 @@ static enum err tags_add_call(struct call *call)
 {
     const struct kind *kind;
     const struct el *tags;
-    struct labels labels;
+    struct labels labels = {0};
     enum err err = find_kind(call, &kind);
     if (!err)
         err = call_element(call, "tags", &tags);

@@ -24,6 +24,7 @@
 #include "domain/recent.h"
 #include "domain/site.h"
 #include "domain/upgrade.h"
+#include "domain/upload.h"
 #include "domain/user.h"
 #include "domain/user_import.h"
 #include "domain/visible.h"
@@ -70,7 +71,8 @@ struct server {
     struct rest *rest;
     struct http_server *http;
     char address[300];
-    int64_t swept_at;           /* the writer's alone */
+    int64_t swept_at; /* the writer's alone */
+    int64_t upload_keep_ms;
     struct lane_job record_job; /* asks for a ride */
     int record_job_waits;       /* atomic: it is on its way */
 };
@@ -141,7 +143,10 @@ static void ride(void *context, struct db *db)
         return;
     server->swept_at = now;
     struct tx tx = {.db = db, .arena = arena_new(1024), .now = now};
-    trust_sweep(&tx, (unsigned)(now / SWEEP_EVERY_MS % TRUST_SLICES));
+    unsigned slice = (unsigned)(now / SWEEP_EVERY_MS % TRUST_SLICES);
+    trust_sweep(&tx, slice);
+    if (slice == 0)
+        upload_sweep(&tx, now - server->upload_keep_ms);
     arena_free(&tx.arena);
 }
 
@@ -206,6 +211,7 @@ static bool make_lanes(struct server *server, char *why, size_t why_size)
 {
     const struct config *config = server->config;
     server->swept_at = clock_now();
+    server->upload_keep_ms = config_span(config, "upload-keep");
     struct lanes_config lanes = {.url = config_text(config, "repository"),
                                  .readers = (unsigned)config_int(config, "repository-workers"),
                                  .blocking = 4,

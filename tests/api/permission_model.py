@@ -149,3 +149,43 @@ def may_set_permissions(world, user, project):
 def may_create_inside(world, user, project):
     """project-leader(parent) | administrators"""
     return holds(world, user, project, "Lead")
+
+
+# ---- content of projects
+# What a site role may hold at most on content, of the capabilities asked about here.
+CONTENT = {"Read", "Write", "Delete", "ChangePermissions"}
+CONTENT_CEILING = {
+    **dict.fromkeys((*ADMINISTRATORS, "Creator", "ExplorerCanPublish"), CONTENT),
+    "Explorer": {"Read"},
+    "Viewer": {"Read"},
+    "Unlicensed": set(),
+}
+
+
+@dataclass
+class Item:
+    """A workbook, data source or flow. Each project has `defaults` for its kind."""
+    name: str
+    kind: str
+    project: Project
+    owner: str = "admin"
+    rules: list = field(default_factory=list)
+
+
+def ruling(project):
+    """The project whose default permissions rule over content of this one, or None."""
+    return controlling(project) or (project if project.lock != "ManagedByOwner" else None)
+
+
+def holds_of(world, user, item, capability):
+    if is_administrator(world, user):
+        return True
+    if capability not in CONTENT_CEILING[world.users[user]]:
+        return False
+    if item.owner == user or heads(world, user, item.project):
+        return True
+    above = ruling(item.project)
+    rules = [rule for rule in (above.defaults[item.kind] if above else item.rules)
+             if rule.capability == capability and user in world.members(rule.kind, rule.grantee)]
+    own = decides([rule.mode for rule in rules if rule.kind == "user"])
+    return (own or decides([rule.mode for rule in rules if rule.kind != "user"])) == "Allow"

@@ -13,6 +13,7 @@ static const struct list_field FIELDS[] = {
     {"madeAt", "t.made_at", LIST_TIME, OPS_EQ | OPS_COMPARE},
     {"isLocal", "t.is_local", LIST_BOOL, OPS_EQ},
     {"order", "t.serial", LIST_NUMBER, 0},
+    {"tags", "t.id IN (SELECT g.id FROM g WHERE g.label", LIST_AMONG, OPS_EQ | OPS_IN},
 };
 
 static enum err parse(struct tx *tx, const char *filter, const char *sort,
@@ -118,6 +119,12 @@ static void expressions(void **state)
         {"isLocal:eq:", E400000, NULL},
         {"madeAt:eq:05/04/2016", E400000, NULL},
         {"madeAt:eq:2016-13-04T00:00:00Z", E400000, NULL},
+        /* among the rows that hang on the listed one */
+        {"tags:eq:a", E_OK, " AND t.id IN (SELECT g.id FROM g WHERE g.label = ?4)|a"},
+        {"tags:in:[a,b]", E_OK, " AND t.id IN (SELECT g.id FROM g WHERE g.label IN (?4, ?5))|a|b"},
+        {"tags:eq:a*", E_OK,
+         " AND t.id IN (SELECT g.id FROM g WHERE g.label LIKE ?4 ESCAPE '\\')|a%"},
+        {"tags:gt:a", E400065, NULL},
         /* no expressions */
         {"name:in:[a,b]c", E400000, NULL},
         {"name:in:[a],b]", E400000, NULL},

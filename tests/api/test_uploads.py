@@ -1,0 +1,181 @@
+"""Files that come in pieces, and what is published of them; downloads of what came."""
+
+import io
+import os
+import zipfile
+
+import pytest
+
+from contents import (FIXTURES, datasource_bytes, flow_bytes, multipart, new_project, package,
+                      publish_reply, publish_workbook, workbook_bytes)
+from easel_client import check_refusal, to_xml, unique
+from orgs import Org
+
+ZERO = "00000000-0000-4000-8000-000000000000"
+
+
+def begin(client, fmt="json"):
+    doc = client.ok("POST", f"{client.site}/fileUploads", status=201, fmt=fmt).doc
+    return doc["fileUpload"]["uploadSessionId"]
+
+
+def append(client, upload, data, part="tableau_file", **options):
+    body, content_type = multipart([("request_payload", "", "text/xml", b""),
+                                    (part, "file", "application/octet-stream", data)])
+    return client.call("PUT", f"{client.site}/fileUploads/{upload}", raw=body,
+                       content_type=content_type, **options)
+
+
+def publish_upload(client, kind, upload, file_type, document, query="", **options):
+    body, content_type = multipart([("request_payload", "", "text/xml",
+                                     to_xml({kind: document}, namespace=None))])
+    return client.call("POST", f"{client.site}/{kind}s?uploadSessionId={upload}"
+                       f"&{kind}Type={file_type}{query}", raw=body, content_type=content_type,
+                       **options)
+
+
+def content(client, kind, item, query="", **options):
+    return client.call("GET", f"{client.site}/{kind}s/{item}/content{query}", **options)
+
+
+def test_in_pieces(org, fmt):
+    client = org.as_role("Creator")
+    data = workbook_bytes(sheets=[f"Sheet {n}" for n in range(2000)])
+    upload = begin(client, fmt)
+    third = len(data) // 3
+    for piece in (data[:third], data[third:2 * third], data[2 * third:]):
+        reply = append(client, upload, piece, fmt=fmt)
+        assert reply.status == 200, reply
+        assert reply.doc["fileUpload"]["uploadSessionId"] == upload
+    assert reply.doc["fileUpload"]["fileSize"] == "1"
+    reply = publish_upload(client, "workbook", upload, "twb", {"name": unique("pieces")}, fmt=fmt)
+    assert reply.status == 201, reply
+    assert content(client, "workbook", reply.doc["workbook"]["id"]).body == data
+    check_refusal(append(client, upload, b"more", fmt=fmt), 404015)  # it is over
+
+
+def test_uploads_that_are_refused(org, other, fmt):
+    client = org.as_role("Creator")
+    upload = begin(client)
+    for who in (org.as_role("ExplorerCanPublish"), other.as_role("Creator")):
+        check_refusal(append(who, upload, b"x", fmt=fmt), 404015)
+    check_refusal(append(client, "1:0-1:0", b"x", fmt=fmt), 404015)
+    check_refusal(append(client, upload, b"x", part="something", fmt=fmt), 400020)
+    check_refusal(append(client, upload, bytes((64 << 20) + 1), fmt=fmt), 400016)
+    viewer = org.as_role("Viewer")
+    viewer.refused(403015, "POST", f"{viewer.site}/fileUploads", fmt=fmt)
+    check_refusal(append(viewer, upload, b"x", fmt=fmt), 403007)
+    document = {"name": unique("w")}
+    check_refusal(publish_upload(client, "workbook", upload, "twb", document, fmt=fmt), 400000)
+    append(client, upload, b"x")
+    check_refusal(publish_upload(client, "workbook", "9:0-1:0", "twb", document, fmt=fmt), 404015)
+    check_refusal(publish_upload(client, "workbook", upload, "tds", document, fmt=fmt), 400035)
+    check_refusal(publish_upload(client, "datasource", upload, "twb", document, fmt=fmt), 400010)
+    check_refusal(publish_upload(client, "flow", upload, "twb", document, fmt=fmt), 400086)
+    check_refusal(publish_upload(client, "workbook", upload, "twb", document, fmt=fmt), 400011)
+
+
+@pytest.mark.parametrize("kind,filename,data,code", [
+    ("workbook", "w.twb", b"", 400011), ("workbook", "w.twb", b"<workbook", 400011),
+    ("workbook", "w.twb", b"<!DOCTYPE a [<!ENTITY b 'c'>]><workbook>&b;</workbook>", 400011),
+    ("workbook", "w.twbx", b"PK\x03\x04 no archive", 400011),
+    ("workbook", "w.twbx", package("../up.twb", workbook_bytes()), 400011),
+    ("workbook", "w.twbx", package("readme.txt", b"no workbook"), 400011),
+    ("workbook", "w.tds", workbook_bytes(), 400020), ("workbook", "w", workbook_bytes(), 400020),
+    ("datasource", "d.twb", datasource_bytes(), 400010),
+    ("datasource", "d.tds", b"not xml", 400011),
+    ("flow", "f.twb", flow_bytes(), 400086), ("flow", "f.tfl", b"PK no flow", 400087),
+])
+def test_files_that_are_none(org, fmt, kind, filename, data, code):
+    client = org.as_role("Creator")
+    name = unique("bad")
+    check_refusal(publish_reply(client, kind, filename, data, {"name": name}, fmt=fmt), code)
+    found = client.ok("GET", f"{client.site}/{kind}s?filter=name:eq:{name}").doc
+    assert found["pagination"]["totalAvailable"] == "0"
+
+
+def test_who_may_publish_where(org, other, fmt):
+    creator, explorer = org.as_role("Creator"), org.as_role("Explorer")
+    closed = new_project(org.admin)
+    foreign = new_project(other.admin)
+
+    def reply(client, **document):
+        return publish_reply(client, "workbook", "w.twb", workbook_bytes(),
+                             {"name": unique("w"), **document}, fmt=fmt)
+
+    check_refusal(reply(creator, project={"id": closed}), 403007)
+    check_refusal(reply(creator, project={"id": ZERO}), 404005)
+    check_refusal(reply(creator, project={"id": foreign}), 404005)
+    check_refusal(reply(explorer), 403007)
+    check_refusal(reply(creator, name=""), 400000)
+    check_refusal(reply(creator, name="x" * 256), 400000)
+    assert reply(creator).status == 201
+
+
+def test_overwriting(org, fmt):
+    client, name = org.as_role("Creator"), unique("again")
+    first = publish_workbook(client, name, data=workbook_bytes(["One", "Two"]))
+    views = {v["name"]: v["id"] for v in client.ok(
+        "GET", f"{client.site}/workbooks/{first['id']}/views").doc["views"]["view"]}
+
+    def reply(who, query, sheets=("Two", "Three")):
+        return publish_reply(who, "workbook", "w.twb", workbook_bytes(sheets),
+                             {"name": name.upper()}, query, fmt=fmt)
+
+    check_refusal(reply(client, ""), 403130)
+    check_refusal(reply(client, "?overwrite=false"), 403130)
+    check_refusal(reply(client, "?overwrite=maybe"), 400008)
+    check_refusal(reply(org.as_role("ExplorerCanPublish"), "?overwrite=true"), 403007)
+    second = reply(client, "?overwrite=true").doc["workbook"]
+    assert second["id"] == first["id"] and second["contentUrl"] == first["contentUrl"]
+    after = {v["name"]: v["id"] for v in client.ok(
+        "GET", f"{client.site}/workbooks/{first['id']}/views").doc["views"]["view"]}
+    assert set(after) == {"Two", "Three"} and after["Two"] == views["Two"]
+
+
+def test_downloads(org, fmt):
+    client = org.as_role("Creator")
+    data = package("w.twb", workbook_bytes(), **{"Data/x.hyper": b"HyPe" * 100, "Image/a.png": b"png"})
+    reply = publish_reply(client, "workbook", "w.twbx", data, {"name": 'Quote " und \u00e4'}, fmt=fmt)
+    item = reply.doc["workbook"]["id"]
+    whole = content(client, "workbook", item)
+    assert whole.body == data and whole.type == "application/octet-stream"
+    assert whole.headers["Content-Disposition"].startswith('name="tableau_workbook"; filename="')
+    part = content(client, "workbook", item, headers={"Range": "bytes=10-19"})
+    assert (part.status, part.body) == (206, data[10:20])
+    check = content(client, "workbook", item, headers={"Range": "bytes=999999-"})
+    assert check.status == 416
+    without = content(client, "workbook", item, "?includeExtract=false").body
+    assert without.startswith(b"PK") and b"x.hyper" not in without and b"a.png" in without
+    org.as_role("Viewer").refused(403019, "GET", f"{client.site}/workbooks/{item}/content", fmt=fmt)
+
+
+def test_samples(org):
+    """Every sample is taken, and comes back as it was."""
+    if not FIXTURES.exists():
+        pytest.skip(f"no samples in {FIXTURES}")
+    client, kinds = org.as_role("Creator"), {"twb": "workbook", "twbx": "workbook",
+                                             "tds": "datasource", "tdsx": "datasource", "tfl": "flow"}
+    tried = 0
+    for file in sorted(FIXTURES.iterdir()):
+        kind = kinds.get(file.suffix[1:])
+        if kind:
+            reply = publish_reply(client, kind, file.name, file.read_bytes(), {"name": unique(file.stem)})
+            assert reply.status == 201, (file.name, reply)
+            got = content(org.admin, kind, reply.doc[kind]["id"])
+            assert got.body == file.read_bytes(), file.name
+            tried += 1
+    assert tried >= 10
+
+
+def test_storage_quota(server, home):
+    own = Org(server, home, unique("quota"))
+    own.admin.ok("PUT", f"/sites/{own.site_id}", {"site": {"storageQuota": 1}})
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("w.twb", workbook_bytes())
+        archive.writestr("Image/noise.png", os.urandom(1 << 20))
+    small = package("w.twb", workbook_bytes())
+    assert publish_reply(own.admin, "workbook", "w.twbx", small, {"name": "small"}).status == 201
+    reply = publish_reply(own.admin, "workbook", "w.twbx", out.getvalue(), {"name": "big"})
+    check_refusal(reply, 403008)
