@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/repository.h"
+#include "domain/connection.h"
 #include "domain/job.h"
 #include "trust/app.h"
 #include "trust/seal.h"
@@ -20,7 +21,7 @@ static int failed(const char *why)
     return 1;
 }
 
-/* What jobs that have not ended work on. */
+/* What jobs that have not ended work on, and the passwords of connections. */
 static const char *reseal_piece(void *keyring, struct arena *arena, const char *id,
                                 const char *sealed)
 {
@@ -34,8 +35,11 @@ static int64_t reseal(struct tx *tx, const struct keyring *keyring)
     if (!db_begin(tx->db))
         return -1;
     int64_t count = app_secrets_reseal(tx, keyring);
-    if (count >= 0 && job_payloads_reseal(tx, reseal_piece, (void *)keyring) < 0)
+    int64_t passwords = connection_passwords_reseal(tx, reseal_piece, (void *)keyring);
+    if (passwords < 0 || job_payloads_reseal(tx, reseal_piece, (void *)keyring) < 0)
         count = -1;
+    if (count >= 0)
+        count += passwords;
     if (count >= 0 && db_commit(tx->db))
         return count;
     if (count >= 0)

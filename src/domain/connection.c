@@ -259,3 +259,40 @@ enum err connection_update(struct tx *tx, const struct actor *actor, enum conten
         *connection_r = connections[0];
     return err;
 }
+
+/* The first connection behind `id` that keeps a password. */
+static struct stmt *next_sealed(struct tx *tx, const char *id)
+{
+    struct stmt *stmt = db_prepare(tx->db, "SELECT id, sealed_password FROM connection "
+                                           "WHERE sealed_password IS NOT NULL AND id > ?1 "
+                                           "ORDER BY id LIMIT 1");
+    stmt_text(stmt, 1, id);
+    return stmt;
+}
+
+int64_t connection_passwords_reseal(struct tx *tx,
+                                    const char *(*reseal)(void *context, struct arena *arena,
+                                                          const char *id, const char *sealed),
+                                    void *context)
+{
+    struct arena *scratch = arena_new(0);
+    char id[LUID_ROOM] = "00000000-0000-0000-0000-000000000000";
+    int64_t count = 0;
+    bool ok = true;
+    while (ok) {
+        struct stmt *stmt = next_sealed(tx, id);
+        enum db_result got = stmt_step(stmt);
+        ok = got != DB_FAILED;
+        if (got != DB_ROW)
+            break;
+        luid_normalize(stmt_get_text(stmt, 0), id);
+        const char *old = arena_strdup(scratch, stmt_get_text(stmt, 1));
+        stmt_reset(stmt);
+        const char *fresh = reseal(context, scratch, id, old);
+        ok = fresh && keep_password(tx, id, fresh) == E_OK;
+        arena_reset(scratch);
+        count += ok;
+    }
+    arena_free(&scratch);
+    return ok ? count : -1;
+}

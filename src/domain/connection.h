@@ -60,4 +60,11 @@ enum err connection_update_all(struct tx *tx, const struct actor *actor, enum co
                                size_t count, const struct connection_change *change,
                                struct connection **connections_r);
 
+/* Seals every kept password anew, by the id of its connection; their number, -1
+ * where the repository failed or reseal answered NULL. */
+int64_t connection_passwords_reseal(struct tx *tx,
+                                    const char *(*reseal)(void *context, struct arena *arena,
+                                                          const char *id, const char *sealed),
+                                    void *context);
+
 #endif

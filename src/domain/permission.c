@@ -203,16 +203,18 @@ enum err permission_begin_item(struct tx *tx, const char *site_id, const char *p
     return stmt_step(stmt) == DB_DONE ? access_changed(tx, site_id) : tx_broken(tx);
 }
 
-enum err permission_begin_view(struct tx *tx, const char *site_id, const char *workbook_id,
-                               const char *view_id)
+enum err permission_begin_views(struct tx *tx, const char *site_id, const char *workbook_id,
+                                int64_t serial)
 {
     struct stmt *stmt = db_prepare(
-        tx->db, "INSERT INTO permission_rule (item_id, content_type, grantee_id, grantee_kind, "
-                "site_id, allow_set, deny_set) SELECT ?2, 'view', grantee_id, grantee_kind, "
-                "site_id, allow_set & ?3, deny_set & ?3 FROM permission_rule WHERE item_id = ?1 "
-                "AND content_type = 'workbook' AND ((allow_set | deny_set) & ?3) <> 0");
+        tx->db,
+        "INSERT INTO permission_rule (item_id, content_type, grantee_id, grantee_kind, site_id, "
+        "allow_set, deny_set) SELECT v.id, 'view', r.grantee_id, r.grantee_kind, r.site_id, "
+        "r.allow_set & ?3, r.deny_set & ?3 FROM view v JOIN permission_rule r ON r.item_id = "
+        "v.workbook_id WHERE v.workbook_id = ?1 AND v.serial >= ?2 AND r.content_type = "
+        "'workbook' AND ((r.allow_set | r.deny_set) & ?3) <> 0");
     stmt_text(stmt, 1, workbook_id);
-    stmt_text(stmt, 2, view_id);
+    stmt_int(stmt, 2, serial);
     stmt_int(stmt, 3, content_type_capabilities(TYPE_VIEW));
     return stmt_step(stmt) == DB_DONE ? access_changed(tx, site_id) : tx_broken(tx);
 }

@@ -51,9 +51,10 @@ enum err permission_copy(struct tx *tx, const char *site_id, const char *from, c
 enum err permission_begin_item(struct tx *tx, const char *site_id, const char *project_id,
                                enum content_type type, const char *item_id);
 
-/* What a new view begins with: its workbook's rules, as far as a view can have them. */
-enum err permission_begin_view(struct tx *tx, const char *site_id, const char *workbook_id,
-                               const char *view_id);
+/* What new views of a workbook begin with, those with serials from `serial` on: the
+ * workbook's rules, as far as a view can have them. */
+enum err permission_begin_views(struct tx *tx, const char *site_id, const char *workbook_id,
+                                int64_t serial);
 
 /* Gives the rules of `from`, in place of their own, to the projects below `root`, and
  * to `root` itself where asked for. */

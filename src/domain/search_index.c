@@ -65,16 +65,18 @@ static const struct column *column_of(enum content_type type)
     return type == TYPE_PROJECT ? &PROJECTS : type == TYPE_VIEW ? &VIEWS : &CONTENT;
 }
 
+/* *serial_r: in, the number for an entry that is made. */
 static enum err find_entry(struct tx *tx, const struct column *column, const char *site_id,
                            const char *id, int64_t *serial_r)
 {
+    int64_t fresh = *serial_r;
     struct stmt *stmt = db_prepare(tx->db, column->find);
     stmt_text(stmt, 1, id);
     *serial_r = stmt_step(stmt) == DB_ROW ? stmt_get_int(stmt, 0) : 0;
     stmt_reset(stmt);
     if (*serial_r)
         return E_OK;
-    *serial_r = tx_serial(tx, "search_entry");
+    *serial_r = fresh;
     stmt = db_prepare(tx->db, column->insert);
     stmt_text(stmt, 1, id);
     stmt_text(stmt, 2, site_id);
@@ -104,9 +106,8 @@ static const char *words_of(struct tx *tx, const struct column *column, const ch
 }
 
 static enum err index_one(struct tx *tx, const char *site_id, enum content_type type,
-                          const char *id)
+                          const char *id, int64_t serial)
 {
-    int64_t serial;
     const struct column *column = column_of(type);
     enum err err = find_entry(tx, column, site_id, id, &serial);
     if (!err && !text_index_put(tx->db, serial, words_of(tx, column, id)))
@@ -117,19 +118,23 @@ static enum err index_one(struct tx *tx, const char *site_id, enum content_type 
 static enum err index_all(struct tx *tx, const struct ids *ids)
 {
     enum err err = E_OK;
+    int64_t count = 0;
+    for (const struct ids *one = ids; one; one = one->next)
+        count++;
+    int64_t serial = count ? tx_serials(tx, "search_entry", count) : 1;
     for (; ids && !err; ids = ids->next)
-        err = index_one(tx, ids->site_id, ids->type, ids->id);
+        err = serial ? index_one(tx, ids->site_id, ids->type, ids->id, serial++) : tx_broken(tx);
     return err;
 }
 
 enum err search_index(struct tx *tx, const char *site_id, enum content_type type, const char *id)
 {
-    struct ids *views = NULL;
-    enum err err = index_one(tx, site_id, type, id);
-    if (!err && type == TYPE_WORKBOOK)
+    struct ids item = {NULL, type, id, site_id};
+    enum err err = E_OK;
+    if (type == TYPE_WORKBOOK)
         err = ids_of(tx, "SELECT 'view', id, site_id FROM view WHERE workbook_id = ?1", id, NULL,
-                     &views);
-    return err ? err : index_all(tx, views);
+                     &item.next);
+    return err ? err : index_all(tx, &item);
 }
 
 enum err search_index_owned(struct tx *tx, const char *site_id, const char *user_id)

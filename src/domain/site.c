@@ -302,7 +302,7 @@ static enum err delete_accounts(struct tx *tx)
 
 enum err site_delete(struct tx *tx, const struct actor *actor, const char *id)
 {
-    struct site site;
+    struct site site = {.content_url = ""};
     if (!actor_is_server_admin(actor))
         return tx_refuse(tx, E403004, "Only a server administrator can delete sites.");
     /* No user is added meanwhile whose account was seen without a site. */

@@ -172,7 +172,7 @@ static const char *given(const struct site_spec *spec, const char *name)
 {
     const char *value = NULL;
     for (size_t i = 0; i < spec->setting_count; i++)
-        if (strcmp(spec->settings[i].name, name) == 0)
+        if (spec->settings[i].value && strcmp(spec->settings[i].name, name) == 0)
             value = canonical(attribute_of(name), spec->settings[i].value);
     return value;
 }

@@ -206,6 +206,8 @@ static void append(struct tx *tx, struct tag_list *list, const char *label)
     more[list->count++] = label;
 }
 
+enum { FILLED_AT_ONCE = 500 };
+
 struct rows {
     char *bytes;
     size_t count, size, id_at, tags_at;
@@ -245,20 +247,31 @@ static struct stmt *tags_of_all(struct tx *tx, const char *column, const struct 
     return stmt;
 }
 
-enum err tag_fill(struct tx *tx, enum content_type type, void *rows, size_t count, size_t row_size,
-                  size_t id_at, size_t tags_at)
+static enum err fill(struct tx *tx, const char *column, const struct rows *rows)
 {
-    struct rows page = {rows, count, row_size, id_at, tags_at};
     enum db_result got;
-    for (size_t i = 0; i < count; i++)
-        *tags_of(&page, i) = (struct tag_list){0};
-    if (!count)
-        return E_OK;
-    struct stmt *stmt = tags_of_all(tx, type == TYPE_VIEW ? "view_id" : "content_id", &page);
+    struct stmt *stmt = tags_of_all(tx, column, rows);
     while ((got = stmt_step(stmt)) == DB_ROW) {
-        struct tag_list *list = find_row(&page, stmt_get_text(stmt, 0));
+        struct tag_list *list = find_row(rows, stmt_get_text(stmt, 0));
         if (list)
             append(tx, list, tx_text(tx, stmt, 1));
     }
     return got == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+enum err tag_fill(struct tx *tx, enum content_type type, void *rows, size_t count, size_t row_size,
+                  size_t id_at, size_t tags_at)
+{
+    const char *column = type == TYPE_VIEW ? "view_id" : "content_id";
+    struct rows some = {rows, 0, row_size, id_at, tags_at};
+    enum err err = E_OK;
+    /* A workbook may have more views than a statement takes parameters. */
+    for (size_t from = 0; from < count && !err; from += some.count) {
+        some.bytes = (char *)rows + from * row_size;
+        some.count = count - from < FILLED_AT_ONCE ? count - from : FILLED_AT_ONCE;
+        for (size_t i = 0; i < some.count; i++)
+            *tags_of(&some, i) = (struct tag_list){0};
+        err = fill(tx, column, &some);
+    }
+    return err;
 }

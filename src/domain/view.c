@@ -249,7 +249,8 @@ static const char *view_named(struct tx *tx, const char *workbook_id, const char
 }
 
 static enum err write_view(struct tx *tx, const char *site_id, const struct content_item *workbook,
-                           const struct publish_view *view, size_t position, const char **id_r)
+                           const struct publish_view *view, size_t position, int64_t serial,
+                           const char **id_r)
 {
     char id[LUID_ROOM];
     const char *old = view_named(tx, workbook->id, view->name);
@@ -275,12 +276,9 @@ static enum err write_view(struct tx *tx, const char *site_id, const struct cont
     if (!old) {
         stmt_text(stmt, 10, site_id);
         stmt_text(stmt, 11, workbook->id);
-        stmt_int(stmt, 12, tx_serial(tx, "view"));
+        stmt_int(stmt, 12, serial);
     }
-    if (stmt_step(stmt) != DB_DONE)
-        return tx_broken(tx);
-    /* Rules of its own, for when the workbook shows no tabs: those of the workbook. */
-    return old ? E_OK : permission_begin_view(tx, site_id, workbook->id, *id_r);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
 
 /* Views whose sheets are gone; marked by a position that no new one has. */
@@ -324,20 +322,36 @@ static enum err set_default_view(struct tx *tx, const char *workbook_id, const c
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
 
+/* All numbers are taken at once: a counter raised again and again in one transaction
+ * slows each later look at it. */
+static enum err write_views(struct tx *tx, const char *site_id, const struct content_item *workbook,
+                            const struct publish_spec *spec, const char **default_id_r)
+{
+    const char *id;
+    enum err err = E_OK;
+    int64_t serial = tx_serials(tx, "view", (int64_t)spec->view_count);
+    if (!serial)
+        return tx_broken(tx);
+    for (size_t i = 0; i < spec->view_count && !err; i++) {
+        err = write_view(tx, site_id, workbook, &spec->views[i], i, serial + (int64_t)i, &id);
+        if (!err && i == spec->default_view)
+            *default_id_r = id;
+    }
+    /* Rules of their own, for when the workbook shows no tabs. */
+    return err ? err : permission_begin_views(tx, site_id, workbook->id, serial);
+}
+
 enum err publish_views(struct tx *tx, const char *site_id, const char *workbook_id,
                        const struct publish_spec *spec)
 {
     struct content_item workbook;
-    const char *id, *default_id = NULL;
+    const char *default_id = NULL;
     int64_t before = shown_views(tx, workbook_id);
     if (!content_item_find(tx, site_id, TYPE_WORKBOOK, workbook_id, &workbook))
         return tx_broken(tx);
     enum err err = mark_all(tx, workbook_id);
-    for (size_t i = 0; i < spec->view_count && !err; i++) {
-        err = write_view(tx, site_id, &workbook, &spec->views[i], i, &id);
-        if (!err && i == spec->default_view)
-            default_id = id;
-    }
+    if (!err && spec->view_count)
+        err = write_views(tx, site_id, &workbook, spec, &default_id);
     if (!err)
         err = drop_views(tx, workbook_id);
     if (!err)

@@ -72,10 +72,12 @@ static enum err read_flag(struct call *call, const char *name, bool *value_r)
 
 static enum err read_flags(struct call *call, struct publishing *p)
 {
-    bool append = false, ignored;
+    bool append = false, as_job = false, ignored;
     enum err err = read_flag(call, "overwrite", &p->spec.overwrite);
     if (!err)
         err = read_flag(call, "append", &append);
+    if (!err)
+        err = read_flag(call, "asJob", &as_job);
     if (!err)
         err = read_flag(call, "skipConnectionCheck", &ignored);
     if (!err && append && p->spec.overwrite)
@@ -83,6 +85,9 @@ static enum err read_flags(struct call *call, struct publishing *p)
     if (!err && append)
         err = tx_refuse(&call->tx, E400011,
                         "Appending to a data source is not served by this version.");
+    if (!err && as_job)
+        err = tx_refuse(&call->tx, E400000,
+                        "Publishing as a job (asJob) is not served by this version.");
     return err;
 }
 

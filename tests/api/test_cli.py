@@ -17,6 +17,7 @@ import pytest
 import servers
 from easel_client import App, Client, Key, check_refusal, unique
 from orgs import Org
+from published import datasource_xml, publish
 from servers import Server, run
 
 COMMANDS = ["serve", "dev", "jwt", "explain", "events", "scopes", "methods", "config", "backup", "restore",
@@ -509,3 +510,21 @@ def test_rotate_key(engine, tmp_path):
         assert org.jwt_reply(org.app.jwt(org.name("Creator"))).status == 200
     finally:
         again.stop()
+
+
+def test_rotate_key_seals_connection_passwords(engine, tmp_path):
+    server = Server(engine, data=tmp_path / "data", env=servers.RELAXED)
+    try:
+        admin = Client(server.url, session=server.admin().session)
+        source = publish(admin, "datasource", datasource_xml())
+        path = f"{admin.site}/datasources/{source['id']}/connections"
+        found = admin.ok("GET", path).doc["connections"]["connection"][0]
+        admin.ok("PUT", f"{path}/{found['id']}",
+                 {"connection": {"password": "of the database", "embedPassword": True}})
+        for _ in range(2):  # the second opens only what the first has sealed anew
+            told = run("rotate-key", *server.store_options(), check=0).stdout
+            assert told.startswith("sealed 1 secrets"), told
+        kept = admin.ok("GET", path).doc["connections"]["connection"][0]
+        assert kept["embedPassword"] is True
+    finally:
+        server.stop()

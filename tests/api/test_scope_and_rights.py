@@ -1,5 +1,5 @@
 """Scope and rights, both: over every served method of sites, users, groups, group sets,
-projects, permissions and jobs.
+projects, permissions (of projects and content) and jobs.
 
 A JWT session may do what its scopes say and what its user may. Lacking the scope it
 gets 401002, whatever the rights; lacking the rights, the documented 403; with both
@@ -11,6 +11,7 @@ import re
 
 import pytest
 
+from contents import publish_datasource, publish_flow, publish_workbook
 from easel_client import check_refusal, unique
 from orgs import Org
 from schema import ABSENT, SPEC
@@ -27,7 +28,6 @@ RULE = [{"name": "Read", "mode": "Allow"}]
 FORBIDDEN = "403004"
 OTHER_CODES = {
     ("GET", "/sites/{site-id}/users/{user-id}"): "403133",
-    ("GET", "/sites/{site-id}/users/{user-id}/groups"): "403133",
     ("POST", "/sites/{site-id}/projects"): "403045",
     ("GET", "/sites/{site-id}/projects/{project-id}/default-permissions/{content-type}"): "403036",
     ("GET", "/sites/{site-id}/jobs/{job-id}"): "404018",
@@ -84,6 +84,19 @@ class Things:
     def project_id(self):
         return self.admin.add_project()["id"]
 
+    def workbook_id(self):
+        return publish_workbook(self.admin, project=self.get("project-id"))["id"]
+
+    def datasource_id(self):
+        return publish_datasource(self.admin, project=self.get("project-id"))["id"]
+
+    def flow_id(self):
+        return publish_flow(self.admin, project=self.get("project-id"))["id"]
+
+    def view_id(self):
+        views = self.admin.ok("GET", f"{self.admin.site}/workbooks/{self.get('workbook-id')}/views")
+        return views.doc["views"]["view"][0]["id"]
+
     def job_id(self):
         raw, content_type = csv_of("import", unique("job"))
         return self.admin.ok("POST", f"{self.admin.site}/users/import", raw=raw,
@@ -98,10 +111,8 @@ class Things:
         if self.row["verb"] == "DELETE" and path.endswith("{capability-mode}"):
             kind = next(kind for kind in ("user", "group", "group-set") if f"{{{kind}-id}}" in path)
             element = {"group-set": "groupSet"}.get(kind, kind)
-            of = path.split("{project-id}/")[1].split("/")[0]
-            of += "/workbooks" if of != "permissions" else ""
-            self.admin.ok("PUT", f"{site}/projects/{self.get('project-id')}/{of}",
-                          permissions(element, self.get(kind + "-id")))
+            rules = self.path().split(f"/{kind.replace('-s', 'S')}s/")[0]
+            self.admin.ok("PUT", rules, permissions(element, self.get(kind + "-id")))
         elif path.endswith("/groups/{group-id}/users/{user-id}") or path.endswith("/users/remove"):
             self.admin.ok("POST", f"{site}/groups/{self.get('group-id')}/users",
                           {"user": {"id": self.get("user-id")}})
@@ -132,7 +143,7 @@ class Things:
             ("PUT", "/settings/embedding"): {"site": {"settings": {
                 "unrestrictedEmbedding": True, "allowList": ""}}},
         }
-        if path.startswith("/projects/{project-id}/") and verb in ("PUT", "POST"):
+        if "permissions" in path and verb in ("PUT", "POST"):
             return permissions("user", self.org.user("Viewer")), None, None
         return documents.get((verb, path)), None, None
 
@@ -201,6 +212,7 @@ def test_both_must_hold(server, home, org, row):
 @pytest.mark.parametrize("row", UNSCOPED, ids=[name_of(row) for row in UNSCOPED])
 def test_what_no_scope_opens(server, home, org, row):
     things = Things(org, row)
+    things.prepare()
     for name in (server.admin_name, org.name("Viewer")):
         check_refusal(things.call(signed_in(org, name, EVERY_SCOPE)), "401002")
     reply = things.call(org.as_role("Viewer"))

@@ -136,7 +136,8 @@ def test_overwriting(org, fmt):
 def test_downloads(org, fmt):
     client = org.as_role("Creator")
     data = package("w.twb", workbook_bytes(), **{"Data/x.hyper": b"HyPe" * 100, "Image/a.png": b"png"})
-    reply = publish_reply(client, "workbook", "w.twbx", data, {"name": 'Quote " und \u00e4'}, fmt=fmt)
+    name = 'Quote " und \u00e4 ' + unique("w")
+    reply = publish_reply(client, "workbook", "w.twbx", data, {"name": name}, fmt=fmt)
     item = reply.doc["workbook"]["id"]
     whole = content(client, "workbook", item)
     assert whole.body == data and whole.type == "application/octet-stream"
