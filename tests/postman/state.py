@@ -13,7 +13,10 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
 
 import servers  # noqa: E402
+from contents import (connection_xml, datasource_bytes, flow_bytes,  # noqa: E402
+                      publish_datasource, publish_flow, publish_workbook, workbook_bytes)
 from easel_client import unique  # noqa: E402
+from published import publish_custom_view  # noqa: E402
 
 VARIABLE = re.compile(r"\{\{([^{}]+)\}\}")
 EVERY_SCOPE = ["tableau:users:*", "tableau:groups:*", "tableau:projects:*", "tableau:content:read"]
@@ -94,6 +97,65 @@ class State:
 
     def make_parent_project_id(self):
         self.known["parent-project-id"] = self.admin.add_project()["id"]
+
+    def make_workbook_id(self):
+        item = publish_workbook(self.admin, data=workbook_bytes(connection=connection_xml()),
+                                project=self.get("project-id"))
+        self.known["workbook-id"] = item["id"]
+
+    def make_view_id(self):
+        path = f"{self.admin.site}/workbooks/{self.get('workbook-id')}/views"
+        self.known["view-id"] = self.admin.ok("GET", path).doc["views"]["view"][0]["id"]
+
+    def make_datasource_id(self):
+        item = publish_datasource(self.admin, project=self.get("project-id"))
+        self.known["datasource-id"] = item["id"]
+
+    def make_flow_id(self):
+        item = publish_flow(self.admin, data=flow_bytes(server="db.example.com"),
+                            project=self.get("project-id"))
+        self.known["flow-id"] = item["id"]
+
+    def make_old_workbook_revision(self):
+        """The first of two revisions."""
+        self._again(publish_workbook, "workbook", workbook_bytes(("Other",)))
+
+    def make_old_datasource_revision(self):
+        self._again(publish_datasource, "datasource", datasource_bytes())
+
+    def _again(self, publish, kind, data):
+        path = f"{self.admin.site}/{kind}s/{self.get(kind + '-id')}"
+        name = self.admin.ok("GET", path).doc[kind]["name"]
+        publish(self.admin, name=name, project=self.get("project-id"), data=data,
+                query="?overwrite=true")
+        self.known[f"old-{kind}-revision"] = "1"
+
+    def make_custom_view_luid(self):
+        reply = publish_custom_view(self.admin, self.get("workbook-id"), unique("custom"))
+        self.known["custom-view-luid"] = reply.doc["customView"]["id"]
+
+    def make_label_id(self):
+        labels = self.prepare("PUT", "/labels", {
+            "contentList": {"content": [{"contentType": "datasource", "id": "{{datasource-id}}"}]},
+            "label": {"value": "deprecated", "message": "old", "active": True, "elevated": False}})
+        self.known["label-id"] = labels.doc["labelList"]["label"][0]["id"]
+
+    def _connection(self, kind):
+        path = f"{self.admin.site}/{kind}s/{self.get(kind + '-id')}/connections"
+        return self.admin.ok("GET", path).doc["connections"]["connection"][0]["id"]
+
+    def make_workbook_connection_id(self):
+        self.known["workbook-connection-id"] = self._connection("workbook")
+
+    def make_datasource_connection_id(self):
+        self.known["datasource-connection-id"] = self._connection("datasource")
+
+    def make_flow_connection_id(self):
+        self.known["flow-connection-id"] = self._connection("flow")
+
+    def make_upload_session_id(self):
+        reply = self.admin.ok("POST", f"{self.admin.site}/fileUploads", status=201)
+        self.known["upload-session-id"] = reply.doc["fileUpload"]["uploadSessionId"]
 
     def make_connected_app_id(self):
         self.app = self.admin.make_app()
