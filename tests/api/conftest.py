@@ -31,13 +31,7 @@ def engine(request):
 @pytest.fixture(scope="session")
 def server(engine):
     """The shared server; limits on failed sign-ins are lifted (test_ops has them)."""
-    running = servers.Server(engine, env=servers.RELAXED)
-    try:
-        yield running
-    except BaseException:
-        running.discard()
-        raise
-    running.stop()
+    yield from servers.kept(engine, servers.RELAXED)
 
 
 @pytest.fixture(scope="session")

@@ -245,3 +245,15 @@ def exchange(server, data, seconds=10, close=False, answers=1):
         except (ConnectionError, TimeoutError):
             pass
         return received
+
+
+def kept(engine, env):
+    """For a fixture to yield from: a server that is stopped after its tests, and then
+    must have ended well."""
+    running = Server(engine, env=env)
+    try:
+        yield running
+    except BaseException:
+        running.discard()
+        raise
+    running.stop()

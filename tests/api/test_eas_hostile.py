@@ -18,25 +18,14 @@ MAX_BODY = 64 << 10
 
 @pytest.fixture(scope="module")
 def server(engine):
-    running = servers.Server(engine, env={
+    yield from servers.kept(engine, {
         **servers.RELAXED, **LOOPBACK, "EASEL_FETCH_NETWORKS": "127.0.0.1/32",
         "EASEL_FETCH_TIMEOUT": "700ms", "EASEL_FETCH_MAX_BODY": str(MAX_BODY)})
-    try:
-        yield running
-    except BaseException:
-        running.discard()
-        raise
-    running.stop()
 
 
 @pytest.fixture(scope="module")
 def home(server):
     return server.admin()
-
-
-@pytest.fixture(scope="module")
-def org(server, home):
-    return Org(server, home, unique("site"))
 
 
 @pytest.fixture(scope="module")

@@ -18,24 +18,13 @@ MANY = 500
 
 @pytest.fixture(scope="module")
 def server(engine):
-    running = servers.Server(engine, env={**servers.RELAXED, **LOOPBACK,
+    yield from servers.kept(engine, {**servers.RELAXED, **LOOPBACK,
                                           "EASEL_FETCH_TIMEOUT": f"{TIMEOUT_MS}ms"})
-    try:
-        yield running
-    except BaseException:
-        running.discard()
-        raise
-    running.stop()
 
 
 @pytest.fixture(scope="module")
 def home(server):
     return server.admin()
-
-
-@pytest.fixture(scope="module")
-def org(server, home):
-    return Org(server, home, unique("site"))
 
 
 @pytest.fixture(scope="module")

@@ -19,23 +19,12 @@ PATH = "connected-apps/external-authorization-servers"
 
 @pytest.fixture(scope="module")
 def server(engine):
-    running = servers.Server(engine, env={**servers.RELAXED, **LOOPBACK})
-    try:
-        yield running
-    except BaseException:
-        running.discard()
-        raise
-    running.stop()
+    yield from servers.kept(engine, {**servers.RELAXED, **LOOPBACK})
 
 
 @pytest.fixture(scope="module")
 def home(server):
     return server.admin()
-
-
-@pytest.fixture(scope="module")
-def org(server, home):
-    return Org(server, home, unique("site"))
 
 
 @pytest.fixture(scope="module")
