@@ -24,6 +24,13 @@ int64_t clock_monotonic(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t clock_monotonic_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 static struct tm broken_down(int64_t at, int *ms_r)
 {
     int64_t seconds = at / 1000, ms = at % 1000;

@@ -11,6 +11,8 @@ enum { CLOCK_ISO_ROOM = 32 };
 int64_t clock_now(void);
 /* Milliseconds of a clock that never jumps: for measuring and time-outs. */
 int64_t clock_monotonic(void);
+/* The same in microseconds. */
+int64_t clock_monotonic_us(void);
 /* 2021-08-10T18:46:30Z, whole seconds, as the REST API writes dates. */
 void clock_iso(int64_t at, char out[CLOCK_ISO_ROOM]);
 /* The same with milliseconds, for logs and events. */

@@ -1,7 +1,9 @@
 /* lane.c: threads that take jobs off bounded queues. What makes it fast is the
  * writer of an engine with DB_ONE_WRITER: while one commit waits for the disk
- * the next jobs gather, and they then share the next commit. Nothing waits on
- * purpose, so a lone job is committed at once. */
+ * the next jobs gather, and they then share the next commit. A lone job is
+ * committed at once. Where the batch before held several, the writer waits for as
+ * many again while they keep coming: waking at the first of them it would take the
+ * processor from whoever makes the others, and pay for a commit with each. */
 #include "store/lane.h"
 
 #include <errno.h>
@@ -19,8 +21,10 @@
 
 enum {
     BATCH_MOST = 512,
-    LOOK_MS = 250,  /* between looks at what other processes wrote */
-    RIDE_MS = 1000, /* the longest that a ride waits for a batch */
+    GAP_US = 1000,    /* after so long without another job no more are waited for, */
+    GATHER_US = 8000, /* nor after so long since the first */
+    LOOK_MS = 250,    /* between looks at what other processes wrote */
+    RIDE_MS = 1000,   /* the longest that a ride waits for a batch */
     STACK_BYTES = 256 << 10,
     LANE_COUNT = LANE_BLOCKING + 1
 };
@@ -30,7 +34,14 @@ struct queue {
     pthread_cond_t wake;
     struct lane_job *head, **tail;
     size_t waiting;
+    size_t wanted; /* by the one that waits: it is woken when so many are there */
     bool stopping;
+};
+
+/* Of the batch before: how much company its jobs had, and how long it took. */
+struct pace {
+    size_t count;
+    int64_t took_us;
 };
 
 struct worker {
@@ -76,6 +87,7 @@ static void queue_init(struct queue *queue)
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&queue->lock, NULL);
     queue->tail = &queue->head;
+    queue->wanted = 1;
 }
 
 static void queue_release(struct queue *queue)
@@ -93,7 +105,8 @@ static bool queue_put(struct queue *queue, struct lane_job *job, size_t limit)
         *queue->tail = job;
         queue->tail = &job->next;
         queue->waiting++;
-        pthread_cond_signal(&queue->wake);
+        if (queue->waiting >= queue->wanted)
+            pthread_cond_signal(&queue->wake);
     }
     pthread_mutex_unlock(&queue->lock);
     return taken;
@@ -107,22 +120,46 @@ static void queue_stop(struct queue *queue)
     pthread_mutex_unlock(&queue->lock);
 }
 
-static struct timespec deadline_of(int64_t at)
+static struct timespec deadline_of(int64_t at_us)
 {
-    return (struct timespec){.tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000};
+    return (struct timespec){.tv_sec = at_us / 1000000, .tv_nsec = at_us % 1000000 * 1000};
+}
+
+/* Waits until so many are there, until at_us (0: for ever) or the stop; the lock is
+ * held. */
+static void await(struct queue *queue, size_t wanted, int64_t at_us)
+{
+    struct timespec deadline = deadline_of(at_us);
+    int waited = 0;
+    queue->wanted = wanted;
+    while (queue->waiting < wanted && !queue->stopping && waited != ETIMEDOUT)
+        waited = at_us ? pthread_cond_timedwait(&queue->wake, &queue->lock, &deadline)
+                       : pthread_cond_wait(&queue->wake, &queue->lock);
+    queue->wanted = 1;
+}
+
+static void await_company(struct queue *queue, const struct pace *pace)
+{
+    int64_t now = clock_monotonic_us(), until = now + GATHER_US;
+    int64_t gap = pace->took_us < GAP_US ? pace->took_us : GAP_US;
+    size_t before = 0;
+    while (before < queue->waiting && queue->waiting < pace->count && now < until) {
+        before = queue->waiting;
+        await(queue, pace->count, now + gap);
+        now = clock_monotonic_us();
+    }
 }
 
 /* Waits for jobs until `until` (0: for ever) and takes up to `most`, linked by
- * next. Returns how many; *over_r: none will come any more. */
-static size_t queue_take(struct queue *queue, size_t most, int64_t until, struct lane_job **jobs_r,
-                         bool *over_r)
+ * next. Returns how many; *over_r: none will come any more. pace: that of a writer
+ * that gathers jobs, or NULL. */
+static size_t queue_take(struct queue *queue, size_t most, int64_t until, const struct pace *pace,
+                         struct lane_job **jobs_r, bool *over_r)
 {
     pthread_mutex_lock(&queue->lock);
-    struct timespec deadline = deadline_of(until);
-    int waited = 0;
-    while (!queue->head && !queue->stopping && waited != ETIMEDOUT)
-        waited = until ? pthread_cond_timedwait(&queue->wake, &queue->lock, &deadline)
-                       : pthread_cond_wait(&queue->wake, &queue->lock);
+    await(queue, 1, until * 1000);
+    if (pace)
+        await_company(queue, pace);
     size_t count = 0;
     struct lane_job **end = &queue->head;
     while (*end && count < most) {
@@ -268,13 +305,16 @@ static void *write_loop(void *of)
 {
     struct worker *worker = of;
     struct lanes *lanes = worker->lanes;
-    size_t most = lanes->abilities & DB_ONE_WRITER ? BATCH_MOST : 1;
+    bool gathers = lanes->abilities & DB_ONE_WRITER;
+    struct pace pace = {0, 0};
     for (bool over = false; !over;) {
         struct lane_job *jobs;
-        size_t count =
-            queue_take(&lanes->queues[LANE_WRITE], most, next_wake(worker), &jobs, &over);
-        if (count > 0)
-            write_batch(worker, jobs, count);
+        pace.count = queue_take(&lanes->queues[LANE_WRITE], gathers ? BATCH_MOST : 1,
+                                next_wake(worker), gathers ? &pace : NULL, &jobs, &over);
+        int64_t from = clock_monotonic_us();
+        if (pace.count > 0)
+            write_batch(worker, jobs, pace.count);
+        pace.took_us = clock_monotonic_us() - from;
         keep_up(worker);
     }
     if (worker->rides)
@@ -299,7 +339,7 @@ static void *work_loop(void *of)
     for (;;) {
         struct lane_job *job;
         bool over;
-        if (queue_take(&worker->lanes->queues[worker->lane], 1, 0, &job, &over) == 0) {
+        if (queue_take(&worker->lanes->queues[worker->lane], 1, 0, NULL, &job, &over) == 0) {
             if (over)
                 break;
             continue;

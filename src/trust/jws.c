@@ -1,23 +1,19 @@
-/* jws.c: see jws.h. RFC 7518, section 3, and RFC 8037. */
+/* jws.c: see jws.h: algorithms and keys. RFC 7518, section 3, and RFC 8037. */
 #include "trust/jws.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
-#include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
-#include <openssl/rsa.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "trust/jws_priv.h"
 
 enum {
-    HALF_MOST = 66,
-    DER_ROOM = 160,
     EXPONENT_MOST = 4,
     ED25519_BYTES = 32,
-    ED25519_SIGNATURE = 64
 };
 
 static const struct jws_alg ALGS[] = {
@@ -48,21 +44,21 @@ const char *jws_alg_names(void)
 
 /* ---- keys */
 
-static EVP_PKEY *pkey_of(const struct jws_key *key)
+static void release(void *of)
 {
-    return (EVP_PKEY *)key;
-}
-
-static void release(void *key)
-{
-    EVP_PKEY_free(key);
+    struct jws_key *key = of;
+    jws_verifier_free(key->spare);
+    EVP_PKEY_free(key->pkey);
 }
 
 static struct jws_key *own(struct arena *arena, EVP_PKEY *pkey)
 {
-    if (pkey)
-        arena_on_free(arena, release, pkey);
-    return (struct jws_key *)pkey;
+    if (!pkey)
+        return NULL;
+    struct jws_key *key = arena_zalloc(arena, sizeof *key);
+    key->pkey = pkey;
+    arena_on_free(arena, release, key);
+    return key;
 }
 
 static EVP_PKEY *pkey_from(const char *type, OSSL_PARAM *params)
@@ -180,7 +176,7 @@ static EVP_PKEY *ec_from(const char *group, unsigned char *point, size_t len)
 struct jws_key *jws_key_ec(struct arena *arena, const char *crv, const unsigned char *x,
                            size_t x_len, const unsigned char *y, size_t y_len, const char **why_r)
 {
-    unsigned char point[1 + 2 * HALF_MOST] = {4}; /* uncompressed */
+    unsigned char point[1 + 2 * JWS_HALF_MOST] = {4}; /* uncompressed */
     for (size_t i = 0; i < sizeof CURVES / sizeof *CURVES; i++) {
         size_t half = CURVES[i].bytes;
         if (strcmp(CURVES[i].crv, crv) != 0)
@@ -210,63 +206,4 @@ struct jws_key *jws_key_okp(struct arena *arena, const char *crv, const unsigned
     EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, x, x_len);
     *why_r = pkey ? NULL : "no Ed25519 key";
     return own(arena, pkey);
-}
-
-/* ---- signatures */
-
-/* r and s as they stand in a JWS, as the DER that libcrypto reads. */
-static size_t der_of(const unsigned char *signature, size_t half, unsigned char out[DER_ROOM])
-{
-    int len = 0;
-    unsigned char *at = out;
-    ECDSA_SIG *sig = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(signature, (int)half, NULL);
-    BIGNUM *s = BN_bin2bn(signature + half, (int)half, NULL);
-    if (sig && r && s && ECDSA_SIG_set0(sig, r, s) == 1) {
-        r = s = NULL; /* the signature's now */
-        if (i2d_ECDSA_SIG(sig, NULL) <= DER_ROOM)
-            len = i2d_ECDSA_SIG(sig, &at);
-    }
-    BN_free(r);
-    BN_free(s);
-    ECDSA_SIG_free(sig);
-    return len > 0 ? (size_t)len : 0;
-}
-
-/* PSS as RFC 7518 fixes it: MGF1 with the same digest, a salt of its length. */
-static bool set_padding(const struct jws_alg *alg, EVP_PKEY_CTX *ctx)
-{
-    if (alg->kind == JWS_RSA_PKCS1)
-        return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1;
-    if (alg->kind == JWS_RSA_PSS)
-        return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
-               EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) == 1;
-    return true;
-}
-
-static bool verify(const struct jws_alg *alg, EVP_PKEY *pkey, const void *input, size_t input_len,
-                   const unsigned char *signature, size_t signature_len)
-{
-    EVP_PKEY_CTX *ctx = NULL; /* the digest context's */
-    EVP_MD_CTX *digest = EVP_MD_CTX_new();
-    bool fits = digest &&
-                EVP_DigestVerifyInit_ex(digest, &ctx, alg->digest, NULL, NULL, pkey, NULL) == 1 &&
-                set_padding(alg, ctx) &&
-                EVP_DigestVerify(digest, signature, signature_len, input, input_len) == 1;
-    EVP_MD_CTX_free(digest);
-    return fits;
-}
-
-bool jws_verify(const struct jws_alg *alg, const struct jws_key *key, const void *input,
-                size_t input_len, const unsigned char *signature, size_t signature_len)
-{
-    unsigned char der[DER_ROOM];
-    EVP_PKEY *pkey = pkey_of(key);
-    if (alg->kind == JWS_ECDSA) {
-        size_t der_len = signature_len == 2 * alg->half ? der_of(signature, alg->half, der) : 0;
-        return der_len && verify(alg, pkey, input, input_len, der, der_len);
-    }
-    size_t wanted =
-        alg->kind == JWS_EDDSA ? ED25519_SIGNATURE : (size_t)(EVP_PKEY_get_bits(pkey) + 7) / 8;
-    return signature_len == wanted && verify(alg, pkey, input, input_len, signature, signature_len);
 }
