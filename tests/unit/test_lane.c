@@ -129,6 +129,26 @@ static void those_that_wait_share_a_commit(void **state)
     assert_null(lanes);
 }
 
+/* After many at once the writer waits for company; what never comes is not waited for. */
+static void a_lone_job_after_many_is_committed(void **state)
+{
+    enum { COUNT = 50, LONE = 3 };
+    struct task tasks[COUNT + LONE];
+    struct lanes *lanes = start(state);
+    for (int i = 0; i < COUNT + LONE; i++)
+        task_init(&tasks[i], i);
+    submit_together(lanes, tasks, COUNT);
+    for (int i = COUNT; i < COUNT + LONE; i++) {
+        uint64_t before = lanes_generation(lanes);
+        assert_true(lanes_submit(lanes, LANE_WRITE, &tasks[i].job));
+        wait_for(&tasks[i], 1);
+        assert_true(tasks[i].committed);
+        assert_int_equal(lanes_generation(lanes) - before, 1);
+    }
+    assert_int_equal(rows(*state), COUNT + LONE);
+    lanes_free(&lanes);
+}
+
 static void a_refused_job_is_undone_alone(void **state)
 {
     enum { COUNT = 40 };
@@ -448,12 +468,13 @@ static void an_unmigrated_repository_has_no_lanes(void **state)
     assert_true(why[0] != '\0');
 }
 
-#define EVERYWHERE(ON)                                                                            \
-    ON(those_that_wait_share_a_commit), ON(a_refused_job_is_undone_alone),                        \
-        ON(a_lone_refused_job_leaves_nothing), ON(a_failed_commit_is_told_to_all),                \
-        ON(quiet_jobs_are_no_generation), ON(a_full_queue_takes_nothing),                         \
-        ON(what_waits_is_done_before_the_end), ON(rides_come_with_batches_and_when_idle),         \
-        ON(each_thread_has_its_reader), ON(the_read_lane_reads), ON(slow_work_has_no_connection), \
+#define EVERYWHERE(ON)                                                             \
+    ON(those_that_wait_share_a_commit), ON(a_lone_job_after_many_is_committed),    \
+        ON(a_refused_job_is_undone_alone), ON(a_lone_refused_job_leaves_nothing),  \
+        ON(a_failed_commit_is_told_to_all), ON(quiet_jobs_are_no_generation),      \
+        ON(a_full_queue_takes_nothing), ON(what_waits_is_done_before_the_end),     \
+        ON(rides_come_with_batches_and_when_idle), ON(each_thread_has_its_reader), \
+        ON(the_read_lane_reads), ON(slow_work_has_no_connection),                  \
         ON(an_unmigrated_repository_has_no_lanes)
 
 int main(void)
