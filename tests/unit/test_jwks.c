@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -129,6 +130,56 @@ static void algorithms_do_not_mix(void **state)
             if (jws_verify(alg, jwk->key, INPUT, strlen(INPUT), sig, len))
                 fail_msg("%s passes for %s", VECTORS[i].alg, alg->name);
         }
+    }
+}
+
+struct verifying {
+    const struct jwk *jwks[LENGTH(VECTORS)];
+    unsigned char signatures[LENGTH(VECTORS)][600];
+    size_t lengths[LENGTH(VECTORS)];
+    size_t first;
+};
+
+static void *verify_in_turn(void *of)
+{
+    enum { ROUNDS = 20 };
+    static char wrong;
+    const struct verifying *v = of;
+    for (size_t n = 0; n < ROUNDS * LENGTH(VECTORS); n++) {
+        size_t i = (v->first + n) % LENGTH(VECTORS);
+        const struct jws_alg *alg = jws_alg_find(VECTORS[i].alg);
+        const char *input = n % 3 == 0 ? "another" : INPUT;
+        if (jws_verify(alg, v->jwks[i]->key, input, strlen(input), v->signatures[i],
+                       v->lengths[i]) != (n % 3 != 0))
+            return &wrong;
+    }
+    return NULL;
+}
+
+/* A key keeps what was made ready for it: that is one thread's at a time, and of one
+ * algorithm (RSA keys of the same numbers are shared among theirs). */
+static void threads_share_keys(void **state)
+{
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    struct verifying each[THREADS] = {0};
+    for (size_t i = 0; i < LENGTH(VECTORS); i++) {
+        const struct jwk *jwk = one(*state, VECTORS[i].members);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(VECTORS[j].members, VECTORS[i].members) == 0)
+                jwk = each[0].jwks[j];
+        for (int t = 0; t < THREADS; t++) {
+            each[t].jwks[i] = jwk;
+            each[t].lengths[i] = signature_of(&VECTORS[i], each[t].signatures[i]);
+            each[t].first = (size_t)t;
+        }
+    }
+    for (int t = 0; t < THREADS; t++)
+        assert_int_equal(pthread_create(&threads[t], NULL, verify_in_turn, &each[t]), 0);
+    for (int t = 0; t < THREADS; t++) {
+        void *wrong;
+        pthread_join(threads[t], &wrong);
+        assert_null(wrong);
     }
 }
 
@@ -533,6 +584,7 @@ int main(void)
                                         without_arena),
         cmocka_unit_test_setup_teardown(any_byte_of_a_signature_counts, with_arena, without_arena),
         cmocka_unit_test_setup_teardown(algorithms_do_not_mix, with_arena, without_arena),
+        cmocka_unit_test_setup_teardown(threads_share_keys, with_arena, without_arena),
         cmocka_unit_test(names_of_algorithms),
         cmocka_unit_test_setup_teardown(keys_that_cannot_be_used_say_why, with_arena,
                                         without_arena),
