@@ -8,6 +8,8 @@
 #ifndef EASEL_BASE_FAULT_H
 #define EASEL_BASE_FAULT_H
 
+#include <stddef.h>
+
 #include "tbl/errors.h"
 
 struct arena;
@@ -24,5 +26,9 @@ struct fault {
  * reads `return fault_set(f, arena, E404005, "...", ...)`. */
 enum err fault_set(struct fault *fault, struct arena *arena, enum err err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Text of a file or a request made fit to stand in an error: at most 80 bytes, whole
+ * characters, controls and broken UTF-8 as '?', "..." where it was cut. */
+const char *fault_echo(struct arena *arena, const char *text, size_t len);
 
 #endif

@@ -1,7 +1,6 @@
 /* content.c: which kind a file is, and what is in it. See content.h. */
 #include "content/content.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <strings.h>
@@ -9,8 +8,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/buf.h"
-#include "base/codec.h"
+#include "base/file.h"
 #include "content/content_priv.h"
 #include "content/package.h"
 
@@ -39,7 +37,7 @@ const struct content_limits content_limits_default = {
     .thumbnails = 8 * MIB,
 };
 
-enum { MAGIC_LEN = 8, ECHO_MAX = 80 };
+enum { MAGIC_LEN = 8 };
 
 /* ---- kinds */
 
@@ -117,53 +115,6 @@ const char *content_sheet_type_name(enum content_sheet_type type)
     return "";
 }
 
-/* ---- what the readers share */
-
-ptrdiff_t content_pread(int fd, void *out, size_t len, uint64_t offset)
-{
-    size_t done = 0;
-    while (done < len) {
-        ssize_t n = pread(fd, (char *)out + done, len - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        if (n == 0)
-            break;
-        done += (size_t)n;
-    }
-    return (ptrdiff_t)done;
-}
-
-/* Bytes of the character at p that may stand in a message; 0: none. */
-static size_t plain_char(const char *p, size_t left)
-{
-    unsigned char c = (unsigned char)*p;
-    if (c < 0x80)
-        return c >= 0x20 && c != 0x7F;
-    size_t len = c >= 0xF0 ? 4 : c >= 0xE0 ? 3 : 2;
-    return len <= left && utf8_valid(p, len) ? len : 0;
-}
-
-const char *content_echo(struct arena *arena, const char *text, size_t len)
-{
-    struct buf out;
-    buf_init(&out, arena, ECHO_MAX + 8);
-    for (size_t i = 0; i < len;) {
-        size_t n = plain_char(text + i, len - i);
-        if (out.len + (n ? n : 1) > ECHO_MAX) {
-            buf_adds(&out, "...");
-            break;
-        }
-        if (n)
-            buf_add(&out, text + i, n);
-        else
-            buf_addc(&out, '?');
-        i += n ? n : 1;
-    }
-    return out.len ? out.bytes : "";
-}
-
 /* ---- a document that is the file */
 
 struct file {
@@ -175,7 +126,7 @@ struct file {
 static ptrdiff_t read_file(void *from, void *out, size_t room, struct fault *fault)
 {
     struct file *file = from;
-    ptrdiff_t n = content_pread(file->fd, out, room, file->at);
+    ptrdiff_t n = file_pread(file->fd, out, room, file->at);
     if (n < 0)
         fault_set(fault, file->arena, E500000, "The file could not be read.");
     else
@@ -237,12 +188,12 @@ static enum err read_main(struct arena *arena, const struct content_limits *limi
     if (entry->size > limits->document)
         return fault_set(fault, arena, E400011,
                          "The document '%s' has %llu bytes; at most %llu are accepted.",
-                         content_echo(arena, entry->name, strlen(entry->name)),
+                         fault_echo(arena, entry->name, strlen(entry->name)),
                          (unsigned long long)entry->size, (unsigned long long)limits->document);
     enum err err = package_stream_open(package, index, false, &stream, fault);
     if (err != E_OK)
         return err;
-    const char *what = content_echo(arena, entry->name, strlen(entry->name));
+    const char *what = fault_echo(arena, entry->name, strlen(entry->name));
     if (content_is_flow(content->kind))
         err = read_flow(arena, limits, stream, entry, content, fault);
     else
@@ -394,7 +345,7 @@ static enum err read_kind(struct arena *arena, const struct content_limits *limi
                           struct content *content, struct fault *fault)
 {
     unsigned char magic[MAGIC_LEN];
-    ptrdiff_t n = content_pread(fd, magic, sizeof(magic), 0);
+    ptrdiff_t n = file_pread(fd, magic, sizeof(magic), 0);
     if (n < 0)
         return fault_set(fault, arena, E500000, "The file could not be read.");
     if (n == 0)

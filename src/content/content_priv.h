@@ -8,13 +8,6 @@
 
 #include "content/content.h"
 
-/* Reads `len` bytes at `offset`, fewer at the end of the file; -1 on failure. */
-ptrdiff_t content_pread(int fd, void *out, size_t len, uint64_t offset);
-
-/* Text of a file made fit to stand in an error: at most 80 bytes, whole
- * characters, controls and broken UTF-8 as '?', "..." where it was cut. */
-const char *content_echo(struct arena *arena, const char *text, size_t len);
-
 /* Where a document's bytes come from: like read(2), -1 with *fault filled. */
 typedef ptrdiff_t content_source(void *from, void *out, size_t room, struct fault *fault);
 

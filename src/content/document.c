@@ -419,7 +419,7 @@ static bool add_sheet(struct reader *r, struct xmlscan *scan, enum content_sheet
     sheet->type = type;
     sheet->name = name;
     if (map_put(r->sheets, name, sheet)) {
-        xmlscan_refuse(scan, "two sheets named '%s'", content_echo(r->arena, name, strlen(name)));
+        xmlscan_refuse(scan, "two sheets named '%s'", fault_echo(r->arena, name, strlen(name)));
         return false;
     }
     APPEND(r->worksheets, r->last_worksheet, sheet);
@@ -617,7 +617,7 @@ static bool on_open(void *context, struct xmlscan *scan, const char *name)
     if (!step && here == TOP)
         xmlscan_refuse(scan, "expected the element '%s', found '%s'",
                        r->is_datasource ? "datasource" : "workbook",
-                       content_echo(r->arena, name, strlen(name)));
+                       fault_echo(r->arena, name, strlen(name)));
     if (!step || r->depth == PLACES_MAX || (step->open && !step->open(r, scan)))
         return false;
     r->places[r->depth++] = step->to;

@@ -56,7 +56,7 @@ static enum err take_nodes(struct reader *r, const json_t *nodes)
     {
         if (!json_is_object(value))
             return fault_set(r->fault, r->arena, E400011, "%s: step '%s' is not an object.",
-                             r->what, content_echo(r->arena, id, strlen(id)));
+                             r->what, fault_echo(r->arena, id, strlen(id)));
         struct content_node *node = arena_zalloc(r->arena, sizeof(*node));
         *node = (struct content_node){
             .id = arena_strdup(r->arena, id),

@@ -10,9 +10,9 @@
 
 #include "base/arena.h"
 #include "base/codec.h"
+#include "base/file.h"
 #include "base/fold.h"
 #include "base/map.h"
-#include "content/content_priv.h"
 #include "content/package_end.h"
 
 #define UNREADABLE "The package could not be read."
@@ -62,7 +62,7 @@ static zip_int64_t source_stat(struct package *p, void *data)
 
 static zip_int64_t source_read(struct package *p, void *data, zip_uint64_t len)
 {
-    ptrdiff_t n = content_pread(p->fd, data, (size_t)len, p->at);
+    ptrdiff_t n = file_pread(p->fd, data, (size_t)len, p->at);
     if (n > 0)
         p->at += (uint64_t)n;
     p->unreadable = p->unreadable || n < 0;
@@ -153,7 +153,7 @@ static const char *mode_fault(struct package *p, size_t index)
 static enum err refuse_entry(struct package *p, size_t index, const char *name, const char *why)
 {
     return fault_set(p->fault, p->arena, E400011, "Entry %zu of the package, '%s': %s.", index + 1,
-                     content_echo(p->arena, name, strlen(name)), why);
+                     fault_echo(p->arena, name, strlen(name)), why);
 }
 
 static const char *size_fault(struct package *p, const struct package_entry *e)
@@ -353,7 +353,7 @@ static ptrdiff_t refuse_stream(struct package_stream *s, struct fault *fault, co
         fault_set(fault, arena, E500000, UNREADABLE);
     else
         fault_set(fault, arena, E400011, "Entry '%s' of the package: %s.",
-                  content_echo(arena, name, strlen(name)), why);
+                  fault_echo(arena, name, strlen(name)), why);
     return -1;
 }
 

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "content/content_priv.h"
+#include "base/file.h"
+#include "content/content.h"
 
 enum {
     END_LEN = 22, /* without its comment */
@@ -54,7 +55,7 @@ static enum err read_end64(struct walk *w, const unsigned char *locator, struct 
     if (at > w->file_size || w->file_size - at < END64_LEN)
         return fault_set(w->fault, w->arena, E400011,
                          "The package is damaged: its ZIP64 end record lies outside of the file.");
-    if (content_pread(w->fd, record, END64_LEN, at) != END64_LEN)
+    if (file_pread(w->fd, record, END64_LEN, at) != END64_LEN)
         return unreadable(w);
     if (memcmp(record, "PK\6\6", 4) != 0)
         return fault_set(w->fault, w->arena, E400011,
@@ -100,7 +101,7 @@ static enum err find_end(struct walk *w, struct end *end_r)
     uint64_t most = END_LEN + COMMENT_MAX + LOCATOR_LEN;
     size_t len = (size_t)(w->file_size < most ? w->file_size : most);
     unsigned char *tail = arena_alloc(w->arena, len + 1);
-    if (content_pread(w->fd, tail, len, w->file_size - len) != (ptrdiff_t)len)
+    if (file_pread(w->fd, tail, len, w->file_size - len) != (ptrdiff_t)len)
         return unreadable(w);
     bool found = false;
     for (size_t i = len < END_LEN ? 0 : len - END_LEN + 1; i-- > 0;) {
@@ -136,7 +137,7 @@ static enum err walk_directory(struct walk *w, const struct end *end)
 {
     size_t len = (size_t)end->size;
     unsigned char *directory = arena_alloc(w->arena, len + 1), *p = directory;
-    if (content_pread(w->fd, directory, len, end->offset) != (ptrdiff_t)len)
+    if (file_pread(w->fd, directory, len, end->offset) != (ptrdiff_t)len)
         return unreadable(w);
     for (uint64_t i = 0; i < end->count; i++) {
         size_t left = (size_t)(directory + len - p), step = record_len(p, left);
@@ -149,7 +150,7 @@ static enum err walk_directory(struct walk *w, const struct end *end)
             return fault_set(w->fault, w->arena, E400011,
                              "Entry %llu of the package, '%s': the name holds a NUL.",
                              (unsigned long long)i + 1,
-                             content_echo(w->arena, (const char *)p + RECORD_LEN, name_len));
+                             fault_echo(w->arena, (const char *)p + RECORD_LEN, name_len));
         p += step;
     }
     if (p != directory + len)

@@ -380,7 +380,7 @@ static void check_start(struct xmlscan *s, const char *text, size_t len)
     else if (declared(text, len, name) && strcasecmp(name, "utf-8") != 0 &&
              strcasecmp(name, "us-ascii") != 0)
         xmlscan_refuse(s, "the encoding '%s' is not read; expected UTF-8",
-                       content_echo(s->arena, name, strlen(name)));
+                       fault_echo(s->arena, name, strlen(name)));
 }
 
 /* Called by the parser for more bytes. -1 makes it stop. */

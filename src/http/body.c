@@ -4,10 +4,10 @@
  * is written by the loop thread: into the page cache, 64 KiB at a time; a disk that
  * cannot keep up slows this loop's clients down, which is what it should do. */
 #include "base/arena.h"
+#include "base/file.h"
 #include "http/http_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,23 +47,6 @@ static int no_room(struct http_request *request, const char *what, const char *w
     return 507;
 }
 
-/* Not every file system can make a file without a name at once. */
-static int open_nameless(const char *directory)
-{
-    int fd = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
-        return fd;
-    char path[4096];
-    if (snprintf(path, sizeof path, "%s/stage-XXXXXX", directory) >= (int)sizeof path) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    fd = mkostemp(path, O_CLOEXEC);
-    if (fd >= 0)
-        unlink(path);
-    return fd;
-}
-
 static bool write_all(int fd, const char *bytes, size_t len)
 {
     while (len) {
@@ -100,7 +83,7 @@ static void grant_time(struct http_request *request)
 static int spool(struct http_request *request)
 {
     if (request->spool < 0)
-        request->spool = open_nameless(request->server->config.spool);
+        request->spool = file_nameless(request->server->config.spool);
     if (request->spool < 0)
         return no_room(request, "cannot make a file for a body", strerror(errno));
     if (!count(request, request->body_len))

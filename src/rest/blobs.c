@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/log.h"
-#include "content/strip.h"
+#include "content/repack.h"
 #include "http/http.h"
 
 enum { PIECE = 256 << 10 };
@@ -60,13 +60,13 @@ enum err blob_of_pieces(struct call *call, const char *const *ids, size_t count,
     return result == BLOB_OK ? E_OK : failed(call, result, why);
 }
 
-enum err blob_of_stream(struct call *call, struct strip *strip, struct blob *blob_r)
+enum err blob_of_stream(struct call *call, struct repack *repack, struct blob *blob_r)
 {
     char why[BLOB_WHY_ROOM] = "";
     char *piece = arena_alloc(call->tx.arena, PIECE);
     ptrdiff_t got;
     struct blob_writer *writer = blob_write_begin(call->config->blobs);
-    while ((got = strip_read(strip, piece, PIECE, &call->tx.fault)) > 0)
+    while ((got = repack_read(repack, piece, PIECE, &call->tx.fault)) > 0)
         blob_write(writer, piece, (size_t)got);
     if (got < 0) {
         blob_abandon(&writer);

@@ -11,9 +11,9 @@ enum err blob_of_part(struct call *call, const struct part *part, struct blob *b
 /* The bytes of several blobs, one after the other, as one. */
 enum err blob_of_pieces(struct call *call, const char *const *ids, size_t count,
                         struct blob *blob_r);
-struct strip;
+struct repack;
 /* What comes out of a stream. */
-enum err blob_of_stream(struct call *call, struct strip *strip, struct blob *blob_r);
+enum err blob_of_stream(struct call *call, struct repack *repack, struct blob *blob_r);
 /* Opens a blob for as long as the call lasts. */
 enum err blob_for_call(struct call *call, const char *id, struct blob_file *file_r);
 /* Answers with a blob, or the part of it that the request asks for; the file is

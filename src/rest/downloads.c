@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "content/content.h"
-#include "content/strip.h"
+#include "content/repack.h"
 #include "domain/content_item.h"
 #include "domain/revision.h"
 #include "rest/blobs.h"
@@ -33,14 +33,14 @@ static enum err reply_stripped(struct call *call, const struct downloading *d)
 {
     struct blob_file file;
     struct blob blob = {0};
-    struct strip *strip = NULL;
+    struct repack *repack = NULL;
     enum content_kind kind = content_kind_named(d->item.file_type);
     enum err err = blob_for_call(call, d->blob_id, &file);
     if (!err)
-        err = strip_open(call->tx.arena, file.fd, kind, NULL, &strip, &call->tx.fault);
+        err = repack_strip(call->tx.arena, file.fd, kind, NULL, &repack, &call->tx.fault);
     if (!err)
-        err = blob_of_stream(call, strip, &blob);
-    return err ? err : reply_as(call, d, blob.id, content_kind_name(strip_kind(strip)));
+        err = blob_of_stream(call, repack, &blob);
+    return err ? err : reply_as(call, d, blob.id, content_kind_name(repack_kind(repack)));
 }
 
 static enum err download_send(struct call *call)

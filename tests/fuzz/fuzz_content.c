@@ -11,7 +11,7 @@
 #include "base/codec.h"
 #include "base/map.h"
 #include "content/content.h"
-#include "content/strip.h"
+#include "content/repack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -98,24 +98,46 @@ static enum err read_as(int fd, enum content_kind kind, const struct content_lim
 static void strip_as(int fd, enum content_kind kind, const struct content_limits *limits)
 {
     struct arena *arena = arena_new(0);
-    struct strip *strip = NULL;
+    struct repack *repack = NULL;
     struct fault fault = {0};
-    if (strip_open(arena, fd, kind, limits, &strip, &fault) == E_OK) {
-        size_t length = (size_t)strip_length(strip), len = 0;
+    if (repack_strip(arena, fd, kind, limits, &repack, &fault) == E_OK) {
+        size_t length = (size_t)repack_length(repack), len = 0;
         need(length < 64 << 20);
         char *out = arena_alloc(arena, length + 1);
         ptrdiff_t n;
-        while ((n = strip_read(strip, out + len, length + 1 - len, &fault)) > 0)
+        while ((n = repack_read(repack, out + len, length + 1 - len, &fault)) > 0)
             len += (size_t)n;
         need(n < 0 ? fault.detail != NULL : len == length);
         int again = file_of(out, len);
         bool readable = read_as(fd, kind, limits) == E_OK;
         if (n == 0 && readable)
-            need(read_as(again, strip_kind(strip), limits) == E_OK);
+            need(read_as(again, repack_kind(repack), limits) == E_OK);
         close(again);
     } else {
         need(fault.detail != NULL);
     }
+    arena_free(&arena);
+}
+
+/* A package with another extract is a package, of the same entries. */
+static void replace_in(int fd, const struct content_limits *limits)
+{
+    struct arena *arena = arena_new(0);
+    struct repack *repack = NULL;
+    struct fault fault = {0};
+    int extract = file_of("Hyper", 5);
+    if (repack_replace(arena, fd, CONTENT_TDSX, limits, extract, &repack, &fault) == E_OK) {
+        size_t length = (size_t)repack_length(repack), len = 0;
+        need(length < 64 << 20);
+        char *out = arena_alloc(arena, length + 1);
+        ptrdiff_t n;
+        while ((n = repack_read(repack, out + len, length + 1 - len, &fault)) > 0)
+            len += (size_t)n;
+        need(n < 0 ? fault.detail != NULL : len == length);
+    } else {
+        need(fault.detail != NULL);
+    }
+    close(extract);
     arena_free(&arena);
 }
 
@@ -129,6 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
             read_as(fd, packages[i], &limits);
             strip_as(fd, packages[i], &limits);
         }
+        replace_in(fd, &limits);
     } else {
         read_as(fd, CONTENT_TWB, &limits);
         read_as(fd, CONTENT_TDS, &limits);

@@ -20,7 +20,7 @@
 #include "base/codec.h"
 #include "content/content.h"
 #include "content/package.h"
-#include "content/strip.h"
+#include "content/repack.h"
 #include "content/url_name.h"
 
 static int setup(void **state)
@@ -742,21 +742,21 @@ static void test_not_a_file(void **state)
 static char *stripped(struct arena *arena, int fd, enum content_kind kind, size_t piece,
                       enum content_kind *kind_r, size_t *len_r)
 {
-    struct strip *strip = NULL;
+    struct repack *repack = NULL;
     struct fault fault = {0};
-    if (strip_open(arena, fd, kind, NULL, &strip, &fault) != E_OK)
+    if (repack_strip(arena, fd, kind, NULL, &repack, &fault) != E_OK)
         fail_msg("%s", fault.detail);
-    size_t length = (size_t)strip_length(strip), len = 0;
+    size_t length = (size_t)repack_length(repack), len = 0;
     char *out = arena_alloc(arena, length + piece);
     ptrdiff_t n;
-    while ((n = strip_read(strip, out + len, piece, &fault)) > 0) {
+    while ((n = repack_read(repack, out + len, piece, &fault)) > 0) {
         len += (size_t)n;
         assert_true(len <= length);
     }
     assert_int_equal(n, 0);
-    assert_int_equal(strip_read(strip, out, piece, &fault), 0);
+    assert_int_equal(repack_read(repack, out, piece, &fault), 0);
     assert_int_equal(len, length);
-    *kind_r = strip_kind(strip);
+    *kind_r = repack_kind(repack);
     *len_r = len;
     return out;
 }
@@ -865,16 +865,88 @@ static void test_strip_samples(void **state)
 /* What is refused when it is read is refused here too. */
 static void test_strip_refused(void **state)
 {
-    struct strip *strip = NULL;
+    struct repack *repack = NULL;
     struct fault fault = {0};
     int fd = open(data_path(*state, "bad/name-up.twbx"), O_RDONLY | O_CLOEXEC);
-    assert_int_equal(strip_open(*state, fd, CONTENT_TWBX, NULL, &strip, &fault), E400011);
+    assert_int_equal(repack_strip(*state, fd, CONTENT_TWBX, NULL, &repack, &fault), E400011);
     close(fd);
     fd = open(data_path(*state, "bad/checksum.twbx"), O_RDONLY | O_CLOEXEC);
     char out[4096];
-    assert_int_equal(strip_open(*state, fd, CONTENT_TWBX, NULL, &strip, &fault), E_OK);
-    assert_int_equal(strip_read(strip, out, sizeof out, &fault), -1);
+    assert_int_equal(repack_strip(*state, fd, CONTENT_TWBX, NULL, &repack, &fault), E_OK);
+    assert_int_equal(repack_read(repack, out, sizeof out, &fault), -1);
     assert_begins("checksum", fault.detail, "Entry 'Book.twb' of the package: CRC error.");
+    close(fd);
+}
+
+/* ---- with another extract */
+
+static char *read_all(struct arena *arena, struct repack *repack, size_t piece, size_t *len_r)
+{
+    struct fault fault = {0};
+    size_t length = (size_t)repack_length(repack), len = 0;
+    char *out = arena_alloc(arena, length + piece);
+    ptrdiff_t n;
+    while ((n = repack_read(repack, out + len, piece, &fault)) > 0)
+        len += (size_t)n;
+    assert_int_equal(n, 0);
+    assert_int_equal(len, length);
+    *len_r = len;
+    return out;
+}
+
+/* The extract is the new one, unpacked; all else is as it was, packed and unpacked. */
+static void check_replaced(struct arena *arena, int fd, int out_fd, const char *extract,
+                           size_t extract_len)
+{
+    struct package *old = package_of(arena, fd), *new = package_of(arena, out_fd);
+    assert_int_equal(package_count(old), package_count(new));
+    for (size_t i = 0; i < package_count(old); i++) {
+        size_t a_len, b_len;
+        assert_same("name", package_entry(new, i)->name, package_entry(old, i)->name);
+        bool replaced = package_is_extract(package_entry(old, i));
+        char *b = entry_bytes(arena, new, i, false, &b_len);
+        if (replaced) {
+            assert_int_equal(b_len, extract_len);
+            assert_memory_equal(b, extract, extract_len);
+            continue;
+        }
+        char *a = entry_bytes(arena, old, i, true, &a_len);
+        b = entry_bytes(arena, new, i, true, &b_len);
+        assert_int_equal(a_len, b_len);
+        assert_memory_equal(a, b, a_len);
+    }
+}
+
+static void test_replace(void **state)
+{
+    static const size_t pieces[] = {1, 4096, 1 << 20};
+    char extract[70000];
+    for (size_t i = 0; i < sizeof extract; i++)
+        extract[i] = (char)(i * i >> 3);
+    int fd = open(data_path(*state, "good/folders.twbx"), O_RDONLY | O_CLOEXEC);
+    int extract_fd = file_of(extract, sizeof extract);
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        struct repack *repack = NULL;
+        struct fault fault = {0};
+        size_t len;
+        assert_int_equal(
+            repack_replace(*state, fd, CONTENT_TWBX, NULL, extract_fd, &repack, &fault), E_OK);
+        char *out = read_all(*state, repack, pieces[i], &len);
+        int out_fd = file_of(out, len);
+        check_replaced(*state, fd, out_fd, extract, sizeof extract);
+        close(out_fd);
+    }
+    close(extract_fd);
+    close(fd);
+}
+
+static void test_replace_refused(void **state)
+{
+    struct repack *repack = NULL;
+    struct fault fault = {0};
+    int fd = open(data_path(*state, "good/plain.tdsx"), O_RDONLY | O_CLOEXEC);
+    assert_int_equal(repack_replace(*state, fd, CONTENT_TDSX, NULL, fd, &repack, &fault), E400011);
+    assert_begins("none", fault.detail, "The package holds 0 extracts, where one is expected.");
     close(fd);
 }
 
@@ -888,7 +960,7 @@ int main(void)
         TEST(test_sample_details), TEST(test_refused),    TEST(test_limits),
         TEST(test_large),          TEST(test_many_alike), TEST(test_many_names),
         TEST(test_not_a_file),     TEST(test_strip),      TEST(test_strip_samples),
-        TEST(test_strip_refused),
+        TEST(test_strip_refused),  TEST(test_replace),    TEST(test_replace_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

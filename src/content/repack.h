@@ -1,0 +1,41 @@
+/* repack: a published package as another package, entry by entry.
+ *
+ * Entries that stay are copied as they are packed, byte for byte, in their order; the
+ * document is never edited. Two ways:
+ *
+ * repack_strip leaves out the entries that hold extracts (.hyper, .tde); the document
+ * still names the extract, as in the field. Where nothing but the document would be
+ * left, the document itself is sent (.twb for a .twbx, .tds for a .tdsx), which is
+ * what clients expect.
+ *
+ * repack_replace puts a file in the place of the one entry that holds an extract,
+ * under its name, stored as it is.
+ *
+ * A stream: its length is known before the first byte, and no more than one block is
+ * in memory. */
+#ifndef EASEL_CONTENT_REPACK_H
+#define EASEL_CONTENT_REPACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "content/content.h"
+
+struct repack;
+
+/* `fd` is a package of that kind, and must stay open. Released with the arena. */
+enum err repack_strip(struct arena *arena, int fd, enum content_kind kind,
+                      const struct content_limits *limits, struct repack **repack_r,
+                      struct fault *fault);
+/* Puts the file behind `extract_fd`, which must stay open, in the place of the extract.
+ * Refused where the package does not hold exactly one. */
+enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
+                        const struct content_limits *limits, int extract_fd,
+                        struct repack **repack_r, struct fault *fault);
+/* The kind of what is sent: that of the package, or of its document. */
+enum content_kind repack_kind(const struct repack *repack);
+uint64_t repack_length(const struct repack *repack);
+/* Bytes read, 0 at the end; -1: the package turned out damaged, *fault says where. */
+ptrdiff_t repack_read(struct repack *repack, void *out, size_t room, struct fault *fault);
+
+#endif
