@@ -9,7 +9,7 @@ set -eu
 
 BUILD="gcc libc6-dev meson ninja-build pkg-config libmicrohttpd-dev libgnutls28-dev libxml2-dev
  libjansson-dev libssl-dev libsqlite3-dev libpq-dev libargon2-dev libutf8proc-dev
- libcurl4-openssl-dev libzip-dev"
+ libcurl4-openssl-dev libzip-dev liblz4-dev"
 RUN="curl"
 TEST="clang libclang-rt-14-dev clang-format clang-tidy cppcheck libcmocka-dev postgresql
  python3 python3-pytest python3-requests python3-jwt python3-lxml python3-psycopg2
