@@ -133,12 +133,21 @@ static enum err check_old(struct tx *tx, const struct actor *actor, const struct
     return err;
 }
 
+static enum err check_room(struct tx *tx, const struct actor *actor,
+                           const struct publish_spec *spec)
+{
+    int64_t left;
+    enum err err = room_left(tx, actor->site_id, &left);
+    if (!err && spec->size_bytes > left)
+        err = tx_refuse(tx, E403008, "The file is larger than the storage left to the site.");
+    return err;
+}
+
 /* *exists_r: `old_r` is to be overwritten. */
 static enum err check(struct tx *tx, const struct actor *actor, struct publish_spec *spec,
                       bool *exists_r, struct content_item *old_r)
 {
     struct project project;
-    int64_t left;
     enum err err = check_names(tx, spec);
     if (!err)
         err = check_project(tx, actor, spec, &project);
@@ -148,10 +157,18 @@ static enum err check(struct tx *tx, const struct actor *actor, struct publish_s
     *exists_r = find_named(tx, spec, actor->site_id, old_r);
     if (*exists_r)
         err = check_old(tx, actor, spec, old_r);
-    if (!err)
-        err = room_left(tx, actor->site_id, &left);
-    if (!err && spec->size_bytes > left)
-        err = tx_refuse(tx, E403008, "The file is larger than the storage left to the site.");
+    return err ? err : check_room(tx, actor, spec);
+}
+
+/* The same for appending: the rights are those of overwriting. */
+static enum err check_append(struct tx *tx, const struct actor *actor, struct publish_spec *spec,
+                             struct content_item *old_r)
+{
+    bool exists;
+    spec->overwrite = true;
+    enum err err = check(tx, actor, spec, &exists, old_r);
+    if (!err && !exists)
+        err = tx_refuse(tx, E404004, "The project has no data source named '%.150s'.", spec->name);
     return err;
 }
 
@@ -161,6 +178,31 @@ enum err publish_check(struct tx *tx, const struct actor *actor, const struct pu
     struct content_item old;
     bool exists;
     return check(tx, actor, &copy, &exists, &old);
+}
+
+static enum err find_file(struct tx *tx, const struct content_item *item, const char **blob_id_r)
+{
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT blob_id FROM revision WHERE content_id = ?1 AND number = ?2");
+    stmt_text(stmt, 1, item->id);
+    stmt_int(stmt, 2, item->revision);
+    bool found = stmt_step(stmt) == DB_ROW;
+    *blob_id_r = found ? tx_text(tx, stmt, 0) : NULL;
+    stmt_reset(stmt);
+    return found ? E_OK : tx_broken(tx);
+}
+
+enum err publish_check_append(struct tx *tx, const struct actor *actor,
+                              const struct publish_spec *spec, struct publish_target *target_r)
+{
+    struct publish_spec copy = *spec;
+    struct content_item old;
+    enum err err = check_append(tx, actor, &copy, &old);
+    if (err)
+        return err;
+    *target_r =
+        (struct publish_target){.id = old.id, .revision = old.revision, .file_type = old.file_type};
+    return find_file(tx, &old, &target_r->blob_id);
 }
 
 /* ---- writing */
@@ -296,6 +338,55 @@ static enum err write_connections(struct tx *tx, const struct publish_spec *spec
     return E_OK;
 }
 
+/* The item with what hangs on it: rows of their own, and what they are found by. */
+static enum err write_parts(struct tx *tx, const struct actor *actor,
+                            const struct publish_spec *spec, const char *id)
+{
+    enum err err = write_connections(tx, spec, id);
+    if (!err && spec->type == TYPE_WORKBOOK)
+        err = publish_views(tx, actor->site_id, id, spec);
+    if (!err && spec->type == TYPE_FLOW)
+        err = publish_steps(tx, id, spec);
+    if (!err)
+        err = search_index(tx, actor->site_id, spec->type, id);
+    return err ? err : access_changed(tx, actor->site_id);
+}
+
+static enum err find_published(struct tx *tx, const struct actor *actor, enum content_type type,
+                               const char *id, struct content_item *item_r)
+{
+    return content_item_find(tx, actor->site_id, type, id, item_r) ? E_OK : tx_broken(tx);
+}
+
+static enum err update_size(struct tx *tx, const struct publish_spec *spec, const char *id)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "UPDATE content SET size_bytes = ?2, revision = revision + 1, updated_at = ?3, "
+                "published_at = ?3 WHERE id = ?1");
+    stmt_text(stmt, 1, id);
+    stmt_int(stmt, 2, spec->size_bytes);
+    stmt_int(stmt, 3, tx->now);
+    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+static enum err append(struct tx *tx, const struct actor *actor, struct publish_spec *spec,
+                       struct content_item *item_r)
+{
+    const struct publish_target *target = spec->append_to;
+    struct content_item old;
+    enum err err = check_append(tx, actor, spec, &old);
+    if (err)
+        return err;
+    if (strcmp(old.id, target->id) != 0 || old.revision != target->revision)
+        return tx_refuse(tx, E403131,
+                         "The data source was published by another request in the meantime.");
+    spec->file_type = old.file_type;
+    err = update_size(tx, spec, old.id);
+    if (!err)
+        err = add_revision(tx, actor, spec, old.id, old.revision + 1);
+    return err ? err : find_published(tx, actor, spec->type, old.id, item_r);
+}
+
 enum err publish(struct tx *tx, const struct actor *actor, const struct publish_spec *given,
                  struct content_item *item_r, bool *created_r)
 {
@@ -303,8 +394,11 @@ enum err publish(struct tx *tx, const struct actor *actor, const struct publish_
     struct content_item old;
     char id[LUID_ROOM];
     bool exists;
+    *created_r = false;
     if (!db_lock(tx->db, actor->site_id))
         return tx_broken(tx);
+    if (spec.append_to)
+        return append(tx, actor, &spec, item_r);
     enum err err = check(tx, actor, &spec, &exists, &old);
     if (err)
         return err;
@@ -315,17 +409,7 @@ enum err publish(struct tx *tx, const struct actor *actor, const struct publish_
     if (!err)
         err = add_revision(tx, actor, &spec, id, exists ? old.revision + 1 : 1);
     if (!err)
-        err = write_connections(tx, &spec, id);
-    if (!err && spec.type == TYPE_WORKBOOK)
-        err = publish_views(tx, actor->site_id, id, &spec);
-    if (!err && spec.type == TYPE_FLOW)
-        err = publish_steps(tx, id, &spec);
-    if (!err)
-        err = search_index(tx, actor->site_id, spec.type, id);
-    if (!err)
-        err = access_changed(tx, actor->site_id);
+        err = write_parts(tx, actor, &spec, id);
     *created_r = !exists;
-    if (err)
-        return err;
-    return content_item_find(tx, actor->site_id, spec.type, id, item_r) ? E_OK : tx_broken(tx);
+    return err ? err : find_published(tx, actor, spec.type, id, item_r);
 }

@@ -29,11 +29,19 @@ struct publish_connection {
     const char *datasource_name, *datasource_content_url; /* a published one; NULL: none */
 };
 
+/* The current file of a data source, which something is appended to. */
+struct publish_target {
+    const char *id; /* of the data source */
+    int64_t revision;
+    const char *blob_id, *file_type;
+};
+
 struct publish_spec {
     enum content_type type;
     const char *project_id;         /* NULL or "": the default project */
     const char *name, *description; /* description NULL: none */
     bool overwrite;
+    const struct publish_target *append_to; /* what `blob_id` was made of; NULL: not appending */
     const char *blob_id, *file_type, *data_type; /* data_type: of a data source */
     int64_t size_bytes;
     bool show_tabs, has_extracts, encrypts_extracts, uses_remote_query_agent;
@@ -50,9 +58,16 @@ struct publish_spec {
 /* Whether the actor may publish there under that name; before a large file is read.
  * E404005, E403007 (no right, or the name is taken: the kind's `taken`), E403008. */
 enum err publish_check(struct tx *tx, const struct actor *actor, const struct publish_spec *spec);
+/* The same for appending to the data source of that name, and what its file is.
+ * E404004 where there is none. */
+enum err publish_check_append(struct tx *tx, const struct actor *actor,
+                              const struct publish_spec *spec, struct publish_target *target_r);
 /* Creates the item, or gives the one of that name a new revision: its LUID, content
  * URL, tags and rules stay, and so do the LUIDs of views whose names stay. *created_r
- * tells which. */
+ * tells which.
+ *
+ * Appending gives the item a revision and leaves all else as it is: description,
+ * connections, settings. E403131 where its file is no longer that of append_to. */
 enum err publish(struct tx *tx, const struct actor *actor, const struct publish_spec *spec,
                  struct content_item *item_r, bool *created_r);
 

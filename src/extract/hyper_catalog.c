@@ -7,10 +7,10 @@
 #include "extract/hyper_priv.h"
 
 enum {
-    VALUES_MOST = 1 << 20, /* they cost more memory than their bytes */
+    VALUES_MOST = 500000, /* they cost more memory than their bytes */
     RELATIONS_MOST = 10000,
-    COLUMNS_MOST = 100000, /* of all tables together */
-    FIRST_SCHEMA = 32,     /* what `parent` says for the first of the namespaces */
+    COLUMNS_MOST = 50000, /* of all tables together */
+    FIRST_SCHEMA = 32,    /* what `parent` says for the first of the namespaces */
 };
 
 struct reader {

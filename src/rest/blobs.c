@@ -1,10 +1,14 @@
 /* blobs.c: see blobs.h. */
 #include "rest/blobs.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "content/repack.h"
 #include "http/http.h"
@@ -90,6 +94,102 @@ enum err blob_for_call(struct call *call, const char *id, struct blob_file *file
         return failed(call, result, why);
     arena_on_free(call->tx.arena, close_file, arena_memdup(call->tx.arena, file_r, sizeof *file_r));
     return E_OK;
+}
+
+/* ---- files of the call's own */
+
+static enum err scratch_failed(struct call *call)
+{
+    char why[BLOB_WHY_ROOM];
+    bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+    snprintf(why, sizeof why, "cannot write a file in %s: %s", call->config->spool,
+             strerror(errno));
+    return failed(call, full ? BLOB_FULL : BLOB_FAILED, why);
+}
+
+static void close_scratch(void *fd)
+{
+    close(*(const int *)fd);
+}
+
+enum err scratch_for_call(struct call *call, int *fd_r)
+{
+    int fd = file_nameless(call->config->spool);
+    if (fd < 0)
+        return scratch_failed(call);
+    arena_on_free(call->tx.arena, close_scratch, arena_memdup(call->tx.arena, &fd, sizeof fd));
+    *fd_r = fd;
+    return E_OK;
+}
+
+enum err scratch_write(struct call *call, int fd, const void *bytes, size_t len, uint64_t offset)
+{
+    return file_pwrite(fd, bytes, len, offset) ? E_OK : scratch_failed(call);
+}
+
+/* `len` bytes of one file from `offset` on to another; *at is where they go. */
+static enum err copy_range(struct call *call, int from, uint64_t offset, uint64_t len, int to,
+                           uint64_t *at)
+{
+    char *piece = arena_alloc(call->tx.arena, PIECE);
+    enum err err = E_OK;
+    while (len && !err) {
+        size_t want = len < PIECE ? (size_t)len : PIECE;
+        if (file_pread(from, piece, want, offset) != (ptrdiff_t)want)
+            return failed(call, BLOB_FAILED, "a file is shorter than it was");
+        err = scratch_write(call, to, piece, want, *at);
+        offset += want;
+        len -= want;
+        *at += want;
+    }
+    return err;
+}
+
+enum err file_of_part(struct call *call, const struct part *part, int *fd_r)
+{
+    size_t len;
+    uint64_t at = 0;
+    const char *bytes = part_bytes(part, &len);
+    enum err err = scratch_for_call(call, fd_r);
+    if (err)
+        return err;
+    if (call->body.fd < 0)
+        return scratch_write(call, *fd_r, bytes, len, 0);
+    return copy_range(call, call->body.fd, (uint64_t)(bytes - call->body.bytes), len, *fd_r, &at);
+}
+
+static enum err add_piece(struct call *call, const char *id, int to, uint64_t *at)
+{
+    char why[BLOB_WHY_ROOM] = "";
+    struct blob_file file;
+    enum blob_result result =
+        blob_open(call->config->blobs, id, 0, UINT64_MAX, &file, why, sizeof why);
+    if (result != BLOB_OK)
+        return failed(call, result, why);
+    enum err err = copy_range(call, file.fd, file.offset, file.len, to, at);
+    close(file.fd);
+    return err;
+}
+
+enum err file_of_pieces(struct call *call, const char *const *ids, size_t count, int *fd_r)
+{
+    uint64_t at = 0;
+    enum err err = scratch_for_call(call, fd_r);
+    for (size_t i = 0; i < count && !err; i++)
+        err = add_piece(call, ids[i], *fd_r, &at);
+    return err;
+}
+
+enum err blob_of_scratch(struct call *call, int fd, struct blob *blob_r)
+{
+    char why[BLOB_WHY_ROOM] = "";
+    struct stat stat;
+    if (fstat(fd, &stat) != 0)
+        return scratch_failed(call);
+    struct blob_writer *writer = blob_write_begin(call->config->blobs);
+    blob_write_from(writer, fd, 0, (uint64_t)stat.st_size);
+    enum blob_result result = blob_finish(&writer, blob_r, why, sizeof why);
+    return result == BLOB_OK ? E_OK : failed(call, result, why);
 }
 
 /* ---- answers */

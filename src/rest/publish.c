@@ -15,6 +15,7 @@
 #include "domain/content_item.h"
 #include "domain/flow_step.h"
 #include "domain/upload.h"
+#include "rest/append.h"
 #include "rest/blobs.h"
 #include "rest/call.h"
 #include "rest/handlers.h"
@@ -57,6 +58,8 @@ struct publishing {
     struct upload upload;
     const char **pieces;
     size_t piece_count;
+    bool append;
+    struct publish_target target; /* what is appended to */
 };
 
 /* ---- reading the request */
@@ -72,19 +75,18 @@ static enum err read_flag(struct call *call, const char *name, bool *value_r)
 
 static enum err read_flags(struct call *call, struct publishing *p)
 {
-    bool append = false, as_job = false, ignored;
+    bool as_job = false, ignored;
     enum err err = read_flag(call, "overwrite", &p->spec.overwrite);
     if (!err)
-        err = read_flag(call, "append", &append);
+        err = read_flag(call, "append", &p->append);
     if (!err)
         err = read_flag(call, "asJob", &as_job);
     if (!err)
         err = read_flag(call, "skipConnectionCheck", &ignored);
-    if (!err && append && p->spec.overwrite)
+    if (!err && p->append && p->spec.overwrite)
         err = tx_refuse(&call->tx, E400055, "overwrite and append can't both be true.");
-    if (!err && append)
-        err = tx_refuse(&call->tx, E400011,
-                        "Appending to a data source is not served by this version.");
+    if (!err && p->append && p->kind->type != TYPE_DATASOURCE)
+        err = tx_refuse(&call->tx, E400011, "Data can be appended to data sources alone.");
     if (!err && as_job)
         err = tx_refuse(&call->tx, E400000,
                         "Publishing as a job (asJob) is not served by this version.");
@@ -334,6 +336,23 @@ static enum err publish_store(struct call *call)
     return call_next(call, LANE_WRITE, publish_commit);
 }
 
+static enum err publish_append(struct call *call)
+{
+    struct publishing *p = call->state;
+    struct blob blob;
+    int fd = -1;
+    enum err err = p->file ? file_of_part(call, p->file, &fd)
+                           : file_of_pieces(call, p->pieces, p->piece_count, &fd);
+    if (!err)
+        err = append_to_blob(call, p->target.blob_id, p->target.file_type, fd, p->file_kind, &blob);
+    if (err)
+        return err;
+    p->spec.append_to = &p->target;
+    p->spec.blob_id = arena_strdup(call->tx.arena, blob.id);
+    p->spec.size_bytes = (int64_t)blob.size;
+    return call_next(call, LANE_WRITE, publish_commit);
+}
+
 static enum err publish_may(struct call *call)
 {
     struct publishing *p = call->state;
@@ -351,8 +370,9 @@ static enum err publish_may(struct call *call)
         p->spec.size_bytes = p->upload.size_bytes;
     }
     if (!err)
-        err = publish_check(&call->tx, call->actor, &p->spec);
-    return err ? err : call_next(call, LANE_BLOCKING, publish_store);
+        err = p->append ? publish_check_append(&call->tx, call->actor, &p->spec, &p->target)
+                        : publish_check(&call->tx, call->actor, &p->spec);
+    return err ? err : call_next(call, LANE_BLOCKING, p->append ? publish_append : publish_store);
 }
 
 static enum err publish_as(struct call *call, const struct kind *kind)

@@ -39,6 +39,7 @@ struct rest_config {
     struct log *log;
     struct jobs *jobs;
     struct blobs *blobs;
+    const char *spool;               /* directory of files that end with their call */
     bool tls;                        /* it listens by HTTPS */
     size_t body_limit, import_limit; /* bytes of a body; of one that carries a file */
 };

@@ -281,6 +281,7 @@ static void make_rest(struct server *server)
                                .log = server->log,
                                .jobs = server->jobs,
                                .blobs = server->blobs,
+                               .spool = config_text(server->config, "spool"),
                                .tls = *config_text(server->config, "tls-cert") != 0,
                                .body_limit = config_size(server->config, "max-body"),
                                .import_limit = config_size(server->config, "max-import")};

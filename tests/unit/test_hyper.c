@@ -513,7 +513,7 @@ static void test_catalogs(void **state)
         {"\"relations\"", "\"Relations\"",
          "The file: its catalog lists no tables, or more than 10000."},
         {"\"attributes\"", "\"Attributes\"",
-         "The file: the table 'Extract' has no columns, or more than 100000."},
+         "The file: the table 'Extract' has no columns, or more than 50000."},
         {"[\"BigInt\", \"nullable\"]", "[\"BigInt\", {\"a\":\"bc\"}]",
          "The file: column 1 of the table 'Extract' is not described in a way that is supported."},
         {"{\"name\": \"ID\"", "{\"Name\": \"ID\"",

@@ -169,14 +169,62 @@ static void rights_are_asked(void **state)
     }
 }
 
+static struct publish_spec appending(struct world *w, const struct publish_target *to)
+{
+    return (struct publish_spec){.type = TYPE_DATASOURCE,
+                                 .project_id = w->project.id,
+                                 .name = "sales",
+                                 .description = "not taken",
+                                 .append_to = to,
+                                 .blob_id = to ? "merged" : NULL,
+                                 .size_bytes = 7};
+}
+
+/* What was appended to a file is a revision, if that is still the file. */
+static void appending_asks_for_the_same_file(void **state)
+{
+    struct world w = world_make(state);
+    struct content_item item = put_files(&w, TYPE_DATASOURCE, 101, 102), got;
+    struct publish_target target, late;
+    struct publish_spec spec = appending(&w, NULL);
+    bool created = true;
+    expect(w.tx, publish_check_append(w.tx, &w.pat, &spec, &target), E_OK, "check");
+    assert_string_equal(target.id, item.id);
+    assert_int_equal(target.revision, 2);
+    assert_string_equal(target.file_type, "tdsx");
+    assert_int_equal(strtoull(target.blob_id, NULL, 16), 102);
+    late = target;
+    spec = appending(&w, &target);
+    expect(w.tx, publish(w.tx, &w.pat, &spec, &got, &created), E_OK, "append");
+    assert_false(created);
+    assert_string_equal(got.id, item.id);
+    assert_string_equal(got.name, "Sales");
+    assert_string_equal(got.description, "");
+    assert_string_equal(got.file_type, "tdsx");
+    assert_int_equal(got.size_bytes, 7);
+    expect_kept(&w, &item, "1 2 3");
+    spec = appending(&w, &late);
+    expect(w.tx, publish(w.tx, &w.pat, &spec, &got, &created), E403131, "late");
+    late.revision = 3;
+    late.id = "another";
+    expect(w.tx, publish(w.tx, &w.pat, &spec, &got, &created), E403131, "another");
+    expect_kept(&w, &item, "1 2 3");
+    expect(w.tx, content_item_delete(w.tx, &w.ada, TYPE_DATASOURCE, item.id), E_OK, "delete");
+    expect(w.tx, publish(w.tx, &w.pat, &spec, &got, &created), E404004, "gone");
+    expect(w.tx, publish_check_append(w.tx, &w.pat, &spec, &target), E404004, "check of none");
+    expect(w.tx, publish_check_append(w.tx, &w.vic, &spec, &target), E403007, "no right");
+}
+
 int main(void)
 {
     const struct CMUnitTest on_sqlite[] = {
         ACTS_ON_SQLITE(limits_trim_the_oldest), ACTS_ON_SQLITE(without_history_a_publish_replaces),
-        ACTS_ON_SQLITE(removed_ones_are_gone), ACTS_ON_SQLITE(rights_are_asked)};
+        ACTS_ON_SQLITE(removed_ones_are_gone), ACTS_ON_SQLITE(rights_are_asked),
+        ACTS_ON_SQLITE(appending_asks_for_the_same_file)};
     const struct CMUnitTest on_pg[] = {
         ACTS_ON_PG(limits_trim_the_oldest), ACTS_ON_PG(without_history_a_publish_replaces),
-        ACTS_ON_PG(removed_ones_are_gone), ACTS_ON_PG(rights_are_asked)};
+        ACTS_ON_PG(removed_ones_are_gone), ACTS_ON_PG(rights_are_asked),
+        ACTS_ON_PG(appending_asks_for_the_same_file)};
     int failed = cmocka_run_group_tests_name("revision (sqlite)", on_sqlite, NULL, NULL);
     if (getenv("EASEL_TEST_POSTGRES"))
         failed += cmocka_run_group_tests_name("revision (postgresql)", on_pg, NULL, NULL);
