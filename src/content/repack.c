@@ -196,25 +196,26 @@ static void measure(struct repack *r)
     arena_free(&scratch);
 }
 
-static enum err open_package(struct arena *arena, int fd, enum content_kind kind,
-                             const struct content_limits *limits, size_t *main_r,
-                             struct repack **repack_r, struct fault *fault)
+/* NULL: refused, and *fault says why. */
+static struct repack *open_package(struct arena *arena, int fd, enum content_kind kind,
+                                   const struct content_limits *limits, size_t *main_r,
+                                   struct fault *fault)
 {
     struct repack *r = arena_zalloc(arena, sizeof(*r));
     r->arena = arena;
     r->kind = kind;
     r->extract_fd = -1;
-    enum err err =
-        package_open(arena, fd, limits ? limits : &content_limits_default, &r->package, fault);
-    if (err != E_OK)
-        return err;
-    if (!package_find_main(r->package, kind, main_r))
-        return fault_set(fault, arena, E400011, "The package holds no document.");
+    if (package_open(arena, fd, limits ? limits : &content_limits_default, &r->package, fault) !=
+        E_OK)
+        return NULL;
+    if (!package_find_main(r->package, kind, main_r)) {
+        fault_set(fault, arena, E400011, "The package holds no document.");
+        return NULL;
+    }
     r->parts = arena_zalloc(arena, package_count(r->package) * sizeof(*r->parts));
     arena_on_free(arena, release, r);
     buf_init(&r->block, arena, 0);
-    *repack_r = r;
-    return E_OK;
+    return r;
 }
 
 static struct part *add_part(struct repack *r, size_t index)
@@ -245,16 +246,15 @@ enum err repack_strip(struct arena *arena, int fd, enum content_kind kind,
                       const struct content_limits *limits, struct repack **repack_r,
                       struct fault *fault)
 {
-    struct repack *r = NULL;
     size_t main_index = 0;
-    enum err err = open_package(arena, fd, kind, limits, &main_index, &r, fault);
-    if (err != E_OK)
-        return err;
+    struct repack *r = open_package(arena, fd, kind, limits, &main_index, fault);
+    if (!r)
+        return fault->err;
     choose(r, main_index);
     if (!r->bare)
         measure(r);
-    else if ((err = package_stream_open(r->package, main_index, false, &r->stream, fault)) != E_OK)
-        return err;
+    else if (package_stream_open(r->package, main_index, false, &r->stream, fault) != E_OK)
+        return fault->err;
     *repack_r = r;
     return E_OK;
 }
@@ -283,12 +283,11 @@ enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
                         const struct content_limits *limits, int extract_fd,
                         struct repack **repack_r, struct fault *fault)
 {
-    struct repack *r = NULL;
     struct part *extract = NULL;
     size_t main_index = 0, extracts = 0;
-    enum err err = open_package(arena, fd, kind, limits, &main_index, &r, fault);
-    if (err != E_OK)
-        return err;
+    struct repack *r = open_package(arena, fd, kind, limits, &main_index, fault);
+    if (!r)
+        return fault->err;
     r->extract_fd = extract_fd;
     for (size_t i = 0; i < package_count(r->package); i++) {
         struct part *part = add_part(r, i);
@@ -301,7 +300,7 @@ enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
         return fault_set(fault, arena, E400011,
                          "The package holds %zu extracts, where one is expected.", extracts);
     extract->replaced = true;
-    err = weigh(r, &extract->entry, fault);
+    enum err err = weigh(r, &extract->entry, fault);
     if (err != E_OK)
         return err;
     measure(r);

@@ -42,22 +42,23 @@ struct writer {
 
 /* ---- whether they fit */
 
-static enum err only_table(const struct hyper *h, const struct hyper_table **table_r,
-                           struct fault *fault)
+/* NULL: refused, and *fault says why. */
+static const struct hyper_table *only_table(const struct hyper *h, struct fault *fault)
 {
+    const struct hyper_table *table = h->tables;
     if (h->table_count == 0)
-        return hyper_refuse(h, fault, "it has no table.");
-    if (h->table_count > 1)
-        return hyper_refuse(h, fault,
-                            "it was stored using multiple tables (it has %zu), and data "
-                            "can't be appended to such an extract.",
-                            h->table_count);
-    const struct hyper_table *table = &h->tables[0];
-    if (table->unreadable)
-        return hyper_refuse(h, fault, "the table '%s': %s, which is not supported.",
-                            hyper_echo(h, table->name), table->unreadable);
-    *table_r = table;
-    return E_OK;
+        hyper_refuse(h, fault, "it has no table.");
+    else if (h->table_count > 1)
+        hyper_refuse(h, fault,
+                     "it was stored using multiple tables (it has %zu), and data can't be appended "
+                     "to such an extract.",
+                     h->table_count);
+    else if (table->unreadable)
+        hyper_refuse(h, fault, "the table '%s': %s, which is not supported.",
+                     hyper_echo(h, table->name), table->unreadable);
+    else
+        return table;
+    return NULL;
 }
 
 static bool same(const char *a, const char *b)
@@ -110,12 +111,12 @@ static enum err check_size(const struct hyper *target, const struct hyper *more,
 enum err hyper_append_check(const struct hyper *target, const struct hyper *more,
                             struct fault *fault)
 {
-    const struct hyper_table *to = NULL, *from = NULL;
-    enum err err = only_table(target, &to, fault);
-    if (!err)
-        err = only_table(more, &from, fault);
-    if (!err)
-        err = check_columns(more, to, from, fault);
+    const struct hyper_table *to = only_table(target, fault), *from = NULL;
+    if (to)
+        from = only_table(more, fault);
+    if (!to || !from)
+        return fault->err;
+    enum err err = check_columns(more, to, from, fault);
     return err ? err : check_size(target, more, fault);
 }
 

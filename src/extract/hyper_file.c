@@ -149,7 +149,7 @@ static enum err sum_of(const struct hyper *h, uint64_t offset, uint64_t length, 
 static enum err check_directory(struct hyper *h, struct fault *fault)
 {
     unsigned char number[8];
-    uint32_t sum, stored;
+    uint32_t sum = 0, stored = 0;
     uint64_t least = 8 + 8 + 8; /* the power of two, the number of free areas, the end */
     if (!within(h, h->directory, h->directory_len) || h->directory_len < least)
         return hyper_refuse(h, fault, "its directory lies outside of the file.");

@@ -225,6 +225,20 @@ def test_tdsx_to_tdsx(org, project, fmt):
     check_merged(entry(new, "Data/Extracts/x.hyper"), first, second)
 
 
+def test_a_public_package(org, project):
+    """As the product packed it, appended to itself."""
+    path = FIXTURES / "World Indicators.tdsx"
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    data = path.read_bytes()
+    item = put(org.admin, project, data, "World Indicators.tdsx")
+    assert append(org.admin, item, data, "again.tdsx").status == 201
+    new = content(org.admin, item)
+    document, extract = names_of(data)
+    assert names_of(new) == [document, extract] and entry(new, document) == entry(data, document)
+    check_merged(entry(new, extract), entry(data, extract), entry(data, extract))
+
+
 def test_kinds_may_differ(org, project):
     data = sample(SALES)
     packed = put(org.admin, project, tdsx(data), "x.tdsx")
