@@ -202,7 +202,8 @@ enum err publish_check_append(struct tx *tx, const struct actor *actor,
         return err;
     *target_r =
         (struct publish_target){.id = old.id, .revision = old.revision, .file_type = old.file_type};
-    return find_file(tx, &old, &target_r->blob_id);
+    err = room_left(tx, actor->site_id, &target_r->room);
+    return err ? err : find_file(tx, &old, &target_r->blob_id);
 }
 
 /* ---- writing */

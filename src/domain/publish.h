@@ -34,6 +34,7 @@ struct publish_target {
     const char *id; /* of the data source */
     int64_t revision;
     const char *blob_id, *file_type;
+    int64_t room; /* bytes that the site may still store */
 };
 
 struct publish_spec {

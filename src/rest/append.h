@@ -7,10 +7,12 @@
 #include "rest/call.h"
 #include "store/blob.h"
 
-/* Stores the current file of a data source (its blob, "hyper" or "tdsx") with the rows
- * of the published one, which is behind `fd` from its start on and was named as a file
- * of that kind. E400011 where either holds no extract, or the two do not fit. */
-enum err append_to_blob(struct call *call, const char *blob_id, const char *file_type, int fd,
+struct publish_target;
+
+/* Stores the current file of a data source with the rows of the published one, which is
+ * behind `fd` from its start on and was named as a file of that kind. E400011 where
+ * either holds no extract, or the two do not fit; E403008 where the sum has no room. */
+enum err append_to_file(struct call *call, const struct publish_target *target, int fd,
                         enum content_kind kind, struct blob *blob_r);
 
 #endif

@@ -344,7 +344,7 @@ static enum err publish_append(struct call *call)
     enum err err = p->file ? file_of_part(call, p->file, &fd)
                            : file_of_pieces(call, p->pieces, p->piece_count, &fd);
     if (!err)
-        err = append_to_blob(call, p->target.blob_id, p->target.file_type, fd, p->file_kind, &blob);
+        err = append_to_file(call, &p->target, fd, p->file_kind, &blob);
     if (err)
         return err;
     p->spec.append_to = &p->target;

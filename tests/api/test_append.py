@@ -126,6 +126,10 @@ def quiet(server):
             for p in pathlib.Path(server.data, folder).glob("*")]
 
 
+def stored(server):
+    return {p.name for p in pathlib.Path(server.data, "blobs").glob("??/*")}
+
+
 # ---------------------------------------------------------------- what comes of it
 @pytest.mark.parametrize("name", [STORE, SALES, TYPES, "pantab_notnull", "pantab_empty",
                                   "world_indicators", "coffee_chain", "calcs_testv1", "iris12"])
@@ -474,13 +478,20 @@ def test_at_the_same_time(org, server, project):
 
 
 def test_quota(org, home, server):
-    """What the sum needs is asked of the site's storage."""
+    """What the sum needs is asked of the site's storage, before it is stored."""
     from orgs import Org
     own = Org(server, home, unique("quota"))
     hyper = parsed("pantab_notnull")
-    hyper.blobs[DATA, 0, 0, 2] = Blob(hyper.blobs[DATA, 0, 0, 2].bytes + bytes(300 << 10))
-    project = new_project(own.admin)
-    item = put(own.admin, project, hyper.write())
+    hyper.blobs[DATA, 0, 0, 2] = Blob(hyper.blobs[DATA, 0, 0, 2].bytes + os.urandom(300 << 10))
+    data, project = hyper.write(), new_project(own.admin)
+    bare, packed = put(own.admin, project, data), put(own.admin, project, tdsx(data), "x.tdsx")
     home.ok("PUT", f"/sites/{own.site_id}", {"site": {"storageQuota": "1"}})
-    check_refusal(append(own.admin, item, hyper.write()), 403008)
-    assert len(revisions(own.admin, item)) == 1
+    blobs = stored(server)
+    for item in (bare, packed):
+        check_refusal(append(own.admin, item, data), 403008)
+        assert len(revisions(own.admin, item)) == 1
+    # A thousand to one: a small file that unpacks to more than there is room for.
+    zeros = tdsx(bytes(14 << 20))
+    assert len(zeros) < 64 << 10
+    check_refusal(append(own.admin, packed, zeros, "x.tdsx"), 403008)
+    assert stored(server) == blobs and quiet(server) == []
