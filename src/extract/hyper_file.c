@@ -3,7 +3,6 @@
  * Two header pages stand for two generations of the file. A page that was damaged
  * would lead back to what the file held before, so both must be whole. The directory
  * is a hash table by a hash that is not known; all of its slots are read. */
-#include <errno.h>
 #include <lz4.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -2,7 +2,6 @@
  *
  * Small public files are in tests/data/hyper; the samples beside the checkout
  * (../shared/fixtures) are read where they are there. */
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
