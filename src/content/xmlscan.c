@@ -55,8 +55,13 @@ static void refuse_at(struct xmlscan *s, int line, int column, const char *forma
     if (s->err != E_OK)
         return;
     char *why = arena_vprintf(s->arena, format, args);
+    struct fault_place *place = arena_alloc(s->arena, sizeof *place);
+    const char *open = s->parser ? (const char *)s->parser->name : NULL;
+    *place = (struct fault_place){line, column, arena_strdup(s->arena, open)};
     s->err = fault_set(s->fault, s->arena, E400011, "%s, line %d, column %d: %s.", s->what, line,
                        column, why);
+    s->fault->found = why;
+    s->fault->place = place;
 }
 
 void xmlscan_refuse(struct xmlscan *s, const char *format, ...)
