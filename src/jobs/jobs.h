@@ -98,6 +98,8 @@ struct job_spec {
     const char *site_id, *user_id, *kind;
     const char *title, *subtitle, *args; /* NULL: "" */
     int priority;                        /* 0: the usual one */
+    const char *blob_id; /* bytes that the job works on, named until it ends; NULL: none */
+    int64_t blob_bytes;
 };
 
 enum { JOB_PRIORITY_USUAL = 50 };
