@@ -185,15 +185,18 @@ struct job_payload *job_pack(struct jobs *jobs, struct arena *arena, const void 
     return jobs_pack(jobs, arena, bytes, len);
 }
 
-enum err job_add(struct tx *tx, const struct actor *actor, enum job_kind kind,
-                 const struct job_payload *payload, struct job *job_r)
+enum err job_add(struct tx *tx, const struct actor *actor, const struct job_order *order,
+                 struct job *job_r)
 {
     struct job_spec spec = {.site_id = actor->site_id,
                             .user_id = actor->user_id,
-                            .kind = KINDS[kind].kind,
-                            .title = KINDS[kind].title};
-    enum err err = jobs_add(tx, &spec, payload);
-    return err ? err : job_get(tx, actor, job_payload_id(payload), job_r);
+                            .kind = KINDS[order->kind].kind,
+                            .title = KINDS[order->kind].title,
+                            .subtitle = order->subtitle,
+                            .blob_id = order->blob_id,
+                            .blob_bytes = order->blob_bytes};
+    enum err err = jobs_add(tx, &spec, order->payload);
+    return err ? err : job_get(tx, actor, job_payload_id(order->payload), job_r);
 }
 
 int64_t job_payloads_reseal(struct tx *tx,

@@ -21,6 +21,7 @@
 #include "cli/eas_config.h"
 #include "domain/actor.h"
 #include "domain/project.h"
+#include "domain/publish_job.h"
 #include "domain/recent.h"
 #include "domain/site.h"
 #include "domain/upgrade.h"
@@ -30,6 +31,7 @@
 #include "domain/visible.h"
 #include "http/http.h"
 #include "jobs/jobs.h"
+#include "rest/publish_file.h"
 #include "rest/rest.h"
 #include "serve/seed.h"
 #include "store/blob.h"
@@ -45,13 +47,7 @@
 #include "trust/session.h"
 #include "trust/throttle.h"
 
-enum {
-    SWEEP_EVERY_MS = 1000,
-    QUEUE_LIMIT = 16384,
-    JOB_KINDS = 2,
-    FETCHES_AT_ONCE = 8,
-    VISIBLE_MOST = 64 << 20
-};
+enum { SWEEP_EVERY_MS = 1000, QUEUE_LIMIT = 16384, FETCHES_AT_ONCE = 8, VISIBLE_MOST = 64 << 20 };
 
 struct server {
     struct config *config; /* not owned */
@@ -66,7 +62,9 @@ struct server {
     struct blobs *blobs;
     struct lanes *lanes;
     struct user_hasher hasher;
-    struct job_runner runners[JOB_KINDS];
+    struct publish_store publish_store;
+    struct publish_reader publish_reader;
+    struct job_runner runners[JOB_KIND_COUNT];
     struct jobs *jobs;
     struct rest *rest;
     struct http_server *http;
@@ -241,12 +239,16 @@ static void make_jobs(struct server *server)
 {
     const struct config *config = server->config;
     server->hasher = (struct user_hasher){password_hash, PASSWORD_MOST};
-    user_import_runner(&server->hasher, &server->runners[0]);
-    user_delete_runner(&server->runners[1]);
+    server->publish_store = (struct publish_store){server->blobs, server->keyring, server->log};
+    server->publish_reader = (struct publish_reader){publish_blob_read, &server->publish_store};
+    user_import_runner(&server->hasher, &server->runners[JOB_USER_IMPORT]);
+    user_delete_runner(&server->runners[JOB_USER_DELETE]);
+    for (enum job_kind kind = JOB_PUBLISH_WORKBOOK; kind <= JOB_PUBLISH_DATASOURCE; kind++)
+        publish_job_runner(kind, &server->publish_reader, &server->runners[kind]);
     struct jobs_config jobs = {.lanes = server->lanes,
                                .log = server->log,
                                .runners = server->runners,
-                               .runner_count = JOB_KINDS,
+                               .runner_count = JOB_KIND_COUNT,
                                .sealer = {seal_piece, unseal_piece, server->keyring},
                                .workers = (unsigned)config_int(config, "job-workers"),
                                .poll_ms = config_span(config, "job-poll"),
