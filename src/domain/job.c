@@ -61,7 +61,7 @@ bool job_note_next(struct arena *arena, const char **at, struct job_note *note_r
 
 #define JOB_COLUMNS                                                                             \
     "j.id, j.user_id, j.kind, j.status, j.title, j.subtitle, j.notes, j.priority, j.progress, " \
-    "j.finish_code, j.created_at, j.started_at, j.completed_at, j.updated_at, j.attempts"
+    "j.finish_code, j.created_at, j.started_at, j.completed_at, j.updated_at, j.attempts, j.args"
 
 const struct list_field job_fields[] = {
     {"args", "j.args", LIST_TEXT, OPS_HAS},
@@ -112,6 +112,7 @@ static void job_read(struct tx *tx, struct stmt *stmt, struct job *job)
         .status = tx_text(tx, stmt, 3),
         .title = tx_text(tx, stmt, 4),
         .subtitle = tx_text(tx, stmt, 5),
+        .args = tx_text(tx, stmt, 15),
         .priority = stmt_get_int(stmt, 7),
         .progress = stmt_get_int(stmt, 8),
         .finish_code = stmt_is_null(stmt, 9) ? -1 : stmt_get_int(stmt, 9),
@@ -193,6 +194,7 @@ enum err job_add(struct tx *tx, const struct actor *actor, const struct job_orde
                             .kind = KINDS[order->kind].kind,
                             .title = KINDS[order->kind].title,
                             .subtitle = order->subtitle,
+                            .args = order->args,
                             .blob_id = order->blob_id,
                             .blob_bytes = order->blob_bytes};
     enum err err = jobs_add(tx, &spec, order->payload);

@@ -27,6 +27,7 @@ const char *job_kind_name(enum job_kind kind);
 
 struct job {
     const char *id, *user_id, *kind, *status, *title, *subtitle;
+    const char *args;  /* "workbook LUID" where it works on an item; "" else */
     const char *type;  /* of Query Job; NULL: none */
     const char *notes; /* read with job_note_next */
     int64_t priority, progress;
@@ -48,6 +49,7 @@ struct job_payload *job_pack(struct jobs *jobs, struct arena *arena, const void 
 struct job_order {
     enum job_kind kind;
     const char *subtitle; /* of Query Jobs; NULL: none */
+    const char *args;     /* struct job; NULL: "" */
     const struct job_payload *payload;
     const char *blob_id; /* named by the job until it ends (jobs/jobs.h); NULL: none */
     int64_t blob_bytes;

@@ -23,6 +23,7 @@
 #include "domain/project.h"
 #include "domain/publish_job.h"
 #include "domain/recent.h"
+#include "domain/refresh.h"
 #include "domain/site.h"
 #include "domain/upgrade.h"
 #include "domain/upload.h"
@@ -32,6 +33,7 @@
 #include "http/http.h"
 #include "jobs/jobs.h"
 #include "rest/publish_file.h"
+#include "rest/refresh_file.h"
 #include "rest/rest.h"
 #include "serve/seed.h"
 #include "store/blob.h"
@@ -64,6 +66,8 @@ struct server {
     struct user_hasher hasher;
     struct publish_store publish_store;
     struct publish_reader publish_reader;
+    struct refresh_store refresh_store;
+    struct refresh_reader refresh_reader;
     struct job_runner runners[JOB_KIND_COUNT];
     struct jobs *jobs;
     struct rest *rest;
@@ -243,6 +247,10 @@ static void make_jobs(struct server *server)
     server->publish_reader = (struct publish_reader){publish_blob_read, &server->publish_store};
     user_import_runner(&server->hasher, &server->runners[JOB_USER_IMPORT]);
     user_delete_runner(&server->runners[JOB_USER_DELETE]);
+    server->refresh_store = (struct refresh_store){server->blobs, server->log};
+    server->refresh_reader = (struct refresh_reader){refresh_blob, &server->refresh_store};
+    for (enum job_kind kind = JOB_REFRESH_EXTRACTS; kind <= JOB_INCREMENT_EXTRACTS; kind++)
+        refresh_runner(kind, &server->refresh_reader, &server->runners[kind]);
     for (enum job_kind kind = JOB_PUBLISH_WORKBOOK; kind <= JOB_PUBLISH_DATASOURCE; kind++)
         publish_job_runner(kind, &server->publish_reader, &server->runners[kind]);
     struct jobs_config jobs = {.lanes = server->lanes,
