@@ -228,7 +228,7 @@ enum err usage_get(struct tx *tx, const struct actor *actor, enum content_type t
 {
     struct content_item item;
     struct view view;
-    struct one row;
+    struct one row = {NULL, {0}};
     enum err err;
     if (type == TYPE_VIEW)
         err = view_get(tx, actor, id, 0, &view, NULL);

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+import servers
 from content_samples import (PUBLISH, closed_project, publish_datasource, publish_workbook,
                              views_of)
 from easel_client import unique
@@ -297,3 +298,22 @@ def test_many_at_once(org, project):
         list(pool.map(work, range(6)))
     soon(lambda: usage(org.admin, "views", view), 150)
     soon(lambda: usage(org.admin, "workbooks", workbook), 150)
+
+
+def test_a_stop_loses_none(tmp_path):
+    """What is noted when the server is told to stop is written before it ends."""
+    def start():
+        return servers.Server("sqlite", data=tmp_path / "data", password="usage-password")
+
+    server = start()
+    try:
+        client = server.client().by_password("admin", "usage-password")
+        workbook = publish_workbook(client, closed_project(client))["id"]
+        look(client, "workbook", workbook, 7)
+        server.stop()
+        server = start()
+        client = server.client().by_password("admin", "usage-password")
+        assert usage(client, "workbooks", workbook) == 7
+        server.stop()
+    finally:
+        server.discard()
