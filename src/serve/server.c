@@ -27,6 +27,7 @@
 #include "domain/site.h"
 #include "domain/upgrade.h"
 #include "domain/upload.h"
+#include "domain/usage.h"
 #include "domain/user.h"
 #include "domain/user_import.h"
 #include "domain/visible.h"
@@ -139,16 +140,18 @@ static void ride(void *context, struct db *db)
 {
     struct server *server = context;
     int64_t now = clock_now();
+    recents_ride(server->recents, db); /* first: it takes the locks of sites */
     recorder_ride(server->recorder, db, now);
-    recents_ride(server->recents, db);
     if (now - server->swept_at < SWEEP_EVERY_MS)
         return;
     server->swept_at = now;
     struct tx tx = {.db = db, .arena = arena_new(1024), .now = now};
     unsigned slice = (unsigned)(now / SWEEP_EVERY_MS % TRUST_SLICES);
     trust_sweep(&tx, slice);
-    if (slice == 0)
+    if (slice == 0) {
         upload_sweep(&tx, now - server->upload_keep_ms);
+        usage_sweep(&tx);
+    }
     arena_free(&tx.arena);
 }
 
