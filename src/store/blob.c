@@ -267,6 +267,13 @@ enum blob_result blob_find(struct blobs *blobs, const char *id, struct blob *blo
     return blob_id_valid(id) ? blobs->kind->find(blobs, id, blob_r, to) : no_id(to);
 }
 
+enum blob_result blob_renew(struct blobs *blobs, const char *id, struct blob *blob_r, char *why,
+                            size_t why_size)
+{
+    struct blob_telling to = {why, why_size};
+    return blob_id_valid(id) ? blobs->kind->renew(blobs, id, blob_r, to) : no_id(to);
+}
+
 enum blob_result blob_open(struct blobs *blobs, const char *id, uint64_t offset, uint64_t len,
                            struct blob_file *file_r, char *why, size_t why_size)
 {

@@ -72,6 +72,11 @@ void blob_abandon(struct blob_writer **writer);
 enum blob_result blob_take(struct blobs *blobs, const char *path, struct blob *blob_r, char *why,
                            size_t why_size);
 
+/* Finds it and counts it as stored just now, as a writer does that brings the same bytes:
+ * for one that is to be named by another row. */
+enum blob_result blob_renew(struct blobs *blobs, const char *id, struct blob *blob_r, char *why,
+                            size_t why_size);
+
 /* ---- reading */
 enum blob_result blob_find(struct blobs *blobs, const char *id, struct blob *blob_r, char *why,
                            size_t why_size);

@@ -146,6 +146,24 @@ static enum blob_result files_find(struct blobs *blobs, const char *id, struct b
     return BLOB_OK;
 }
 
+static enum blob_result files_renew(struct blobs *blobs, const char *id, struct blob *blob_r,
+                                    struct blob_telling to)
+{
+    struct files *files = files_of(blobs);
+    char path[BLOB_PATH_ROOM];
+    path_of(files, id, path);
+    int held = lock(files, LOCK_SH);
+    if (held < 0)
+        return blob_tell(to, "cannot lock", files->directory);
+    enum blob_result result = files_find(blobs, id, blob_r, to);
+    if (result == BLOB_OK && utimensat(AT_FDCWD, path, NULL, 0) != 0)
+        result = blob_tell(to, "cannot renew", path);
+    if (result == BLOB_OK)
+        result = files_find(blobs, id, blob_r, to);
+    close(held);
+    return result;
+}
+
 static enum blob_result files_open(struct blobs *blobs, const char *id, uint64_t offset,
                                    uint64_t len, struct blob_file *file_r, struct blob_telling to)
 {
@@ -241,6 +259,7 @@ static void files_close(struct blobs *blobs)
 static const struct blob_kind files_kind = {.syncs = true,
                                             .close = files_close,
                                             .keep = files_keep,
+                                            .renew = files_renew,
                                             .find = files_find,
                                             .open = files_open,
                                             .walk = files_walk,

@@ -30,6 +30,9 @@ struct blob_kind {
      * more; blob->stored_at is filled. */
     enum blob_result (*keep)(struct blobs *blobs, struct blob_stage *stage, struct blob *blob,
                              struct blob_telling to);
+    /* blob_renew. */
+    enum blob_result (*renew)(struct blobs *blobs, const char *id, struct blob *blob_r,
+                              struct blob_telling to);
     enum blob_result (*find)(struct blobs *blobs, const char *id, struct blob *blob_r,
                              struct blob_telling to);
     enum blob_result (*open)(struct blobs *blobs, const char *id, uint64_t offset, uint64_t len,

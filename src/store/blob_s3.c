@@ -8,7 +8,9 @@
  * The service's time of last change says when a blob was stored; finding it again
  * renews that by a copy onto itself. The service has no lock to offer: within this
  * process none is deleted that a writer was just told to be there, between processes
- * there is a moment between the look at its age and the deletion. Run one checker.
+ * there is a moment between the look at its age and the deletion. Nodes of one
+ * PostgreSQL close it by a lock there (domain/blob_sweep.h); beside a server on SQLite
+ * `easel fsck` that deletes is the one process that can meet it.
  *
  * Reading fetches the range that is asked for into a file without a name. */
 #include <errno.h>
@@ -242,6 +244,29 @@ static enum blob_result s3_find(struct blobs *blobs, const char *id, struct blob
     return result;
 }
 
+static enum blob_result renew(struct store *store, struct arena *arena, const char *id,
+                              struct blob *blob_r, struct blob_telling to)
+{
+    enum blob_result result = find(store, arena, id, blob_r, to);
+    if (result != BLOB_OK)
+        return result;
+    if (!found_again(store, arena, blob_r))
+        return blob_say(to, BLOB_FAILED, "cannot renew %s on S3", id);
+    return find(store, arena, id, blob_r, to);
+}
+
+static enum blob_result s3_renew(struct blobs *blobs, const char *id, struct blob *blob_r,
+                                 struct blob_telling to)
+{
+    struct store *store = store_of(blobs);
+    struct arena *arena = arena_new(0);
+    pthread_rwlock_rdlock(&store->lock);
+    enum blob_result result = renew(store, arena, id, blob_r, to);
+    pthread_rwlock_unlock(&store->lock);
+    arena_free(&arena);
+    return result;
+}
+
 static enum blob_result fetch(struct store *store, struct arena *arena, const struct blob *blob,
                               uint64_t from, const struct blob_file *file, struct blob_telling to)
 {
@@ -411,6 +436,7 @@ static void s3_close(struct blobs *blobs)
 
 static const struct blob_kind s3_kind = {.close = s3_close,
                                          .keep = s3_keep,
+                                         .renew = s3_renew,
                                          .find = s3_find,
                                          .open = s3_open,
                                          .walk = s3_walk,
