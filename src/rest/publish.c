@@ -3,7 +3,8 @@
  * The request is read and understood on a blocking lane; a reader asks whether the
  * user may publish there at all; then the bytes go to the blob store and are read
  * for what is in them, again on a blocking lane; the writer makes the item of it.
- * What is refused on the way leaves nothing but a blob that nobody names. */
+ * What is refused on the way leaves nothing but a blob that nobody names, for the
+ * sweeper. */
 #include "domain/publish.h"
 
 #include <stdlib.h>
@@ -50,6 +51,7 @@ static const struct kind FLOW = {TYPE_FLOW,  "flow",          "tableau_flow",
 struct publishing {
     const struct kind *kind;
     struct publish_spec spec;
+    struct blob blob; /* the file, once it is stored */
     const struct el *el;
     enum content_kind file_kind;
     const struct part *file; /* NULL: an upload */
@@ -308,7 +310,9 @@ static enum err publish_commit(struct call *call)
     struct publishing *p = call->state;
     struct content_item item;
     bool created;
-    enum err err = publish(&call->tx, call->actor, &p->spec, &item, &created);
+    enum err err = blob_to_name(call, &p->blob);
+    if (!err)
+        err = publish(&call->tx, call->actor, &p->spec, &item, &created);
     if (!err && p->upload_id)
         err = upload_end(&call->tx, p->upload.id);
     return err ? err : write_item(call, &item);
@@ -317,19 +321,18 @@ static enum err publish_commit(struct call *call)
 static enum err publish_store(struct call *call)
 {
     struct publishing *p = call->state;
-    struct blob blob;
     struct blob_file file;
     struct content *content;
-    enum err err = p->file ? blob_of_part(call, p->file, &blob)
-                           : blob_of_pieces(call, p->pieces, p->piece_count, &blob);
+    enum err err = p->file ? blob_of_part(call, p->file, &p->blob)
+                           : blob_of_pieces(call, p->pieces, p->piece_count, &p->blob);
     if (!err)
-        err = blob_for_call(call, blob.id, &file);
+        err = blob_for_call(call, p->blob.id, &file);
     if (!err)
         err = content_read(call->tx.arena, file.fd, p->file_kind, NULL, &content, &call->tx.fault);
     if (err)
         return err;
-    p->spec.blob_id = arena_strdup(call->tx.arena, blob.id);
-    p->spec.size_bytes = (int64_t)blob.size;
+    p->spec.blob_id = p->blob.id;
+    p->spec.size_bytes = (int64_t)p->blob.size;
     take_content(call, p, content);
     return call_next(call, LANE_WRITE, publish_commit);
 }
