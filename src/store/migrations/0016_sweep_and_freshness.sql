@@ -6,3 +6,15 @@ CREATE TABLE chore (
     held_until {int} NOT NULL,
     done_at {int} NOT NULL
 ) {without_rowid};
+
+-- How fresh the data of workbooks are to be, where it was said; without a row it is as
+-- the site has it (domain/freshness.h).
+CREATE TABLE data_freshness (
+    workbook_id {text} NOT NULL PRIMARY KEY REFERENCES content (id) ON DELETE CASCADE,
+    policy {text} NOT NULL,
+    frequency {text},
+    amount {int} NOT NULL DEFAULT 0,
+    time_of_day {text},
+    time_zone {text},
+    days {int} NOT NULL DEFAULT 0
+) {without_rowid};
