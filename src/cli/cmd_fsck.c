@@ -203,7 +203,9 @@ static int summary(const struct checking *c)
 static int check(struct checking *c)
 {
     char why[BLOB_WHY_ROOM] = "";
-    if (blob_walk(c->blobs, check_blob, c, why, sizeof why) != BLOB_OK)
+    if (c->deletes && !blob_sweep_claim(c->tx, c->blobs, why, sizeof why))
+        broken(c, why);
+    if (!c->broken && blob_walk(c->blobs, check_blob, c, why, sizeof why) != BLOB_OK)
         broken(c, why);
     if (!c->broken)
         check_uses(c);

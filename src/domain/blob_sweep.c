@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/ident.h"
 #include "domain/blob_use.h"
 #include "store/tx.h"
 
@@ -48,6 +49,37 @@ enum blob_result blob_drop(struct tx *tx, struct blobs *blobs, const struct blob
     enum blob_result result = drop(tx, blobs, blob, before, why, why_size);
     db_rollback(tx->db); /* nothing was written: it frees the lock */
     return result;
+}
+
+/* ---- whose the store is */
+
+static bool read_owner(struct tx *tx, char owner[LUID_ROOM])
+{
+    struct stmt *stmt = db_prepare(tx->db, "SELECT id FROM store_owner");
+    bool found = stmt_step(stmt) == DB_ROW;
+    if (found)
+        snprintf(owner, LUID_ROOM, "%s", stmt_get_text(stmt, 0));
+    stmt_reset(stmt);
+    return found;
+}
+
+static bool make_owner(struct tx *tx, char owner[LUID_ROOM])
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "INSERT INTO store_owner (one, id) VALUES (1, ?1) ON CONFLICT (one) DO NOTHING");
+    luid_random(owner);
+    stmt_text(stmt, 1, owner);
+    return stmt_step(stmt) == DB_DONE && read_owner(tx, owner);
+}
+
+bool blob_sweep_claim(struct tx *tx, struct blobs *blobs, char *why, size_t why_size)
+{
+    char owner[LUID_ROOM];
+    if (!read_owner(tx, owner) && !make_owner(tx, owner)) {
+        repository_failed(tx, why, why_size);
+        return false;
+    }
+    return blobs_claim(blobs, owner, why, why_size) == BLOB_OK;
 }
 
 /* ---- the whole store */

@@ -50,6 +50,11 @@ enum err blob_fate_of(struct tx *tx, const struct blob *blob, int64_t before,
 enum blob_result blob_drop(struct tx *tx, struct blobs *blobs, const struct blob *blob,
                            int64_t before, char *why, size_t why_size);
 
+/* Makes sure that the store is this repository's, once for all who delete, and before they
+ * do: what only another one names would be taken for unused. False with a sentence. tx as
+ * for blob_drop. */
+bool blob_sweep_claim(struct tx *tx, struct blobs *blobs, char *why, size_t why_size);
+
 struct blob_sweep {
     struct blobs *blobs;
     int64_t before;

@@ -108,13 +108,14 @@ static void tell(struct sweeper *sweeper, const struct blob_swept *swept, int64_
 static void sweep(struct sweeper *sweeper)
 {
     char why[WHY_ROOM] = "";
-    struct blob_swept swept;
+    struct blob_swept swept = {0};
     int64_t from = clock_monotonic();
     struct blob_sweep how = {.blobs = sweeper->config.blobs,
                              .before = sweeper->tx.now - sweeper->config.age_ms,
                              .go_on = go_on,
                              .context = sweeper};
-    if (!blob_sweep(&sweeper->tx, &how, &swept, why, sizeof why)) {
+    if (!blob_sweep_claim(&sweeper->tx, how.blobs, why, sizeof why) ||
+        !blob_sweep(&sweeper->tx, &how, &swept, why, sizeof why)) {
         swept.whole = false;
         log_write(sweeper->config.log, LOG_ERROR, "unused blobs were not swept", LOG_S("why", why));
     }

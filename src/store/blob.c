@@ -304,6 +304,19 @@ enum blob_result blob_walk(struct blobs *blobs,
     return blobs->kind->walk(blobs, visit, context, (struct blob_telling){why, why_size});
 }
 
+enum blob_result blobs_claim(struct blobs *blobs, const char *owner, char *why, size_t why_size)
+{
+    struct blob_telling to = {why, why_size};
+    char found[BLOB_OWNER_ROOM];
+    enum blob_result result = blobs->kind->claim(blobs, owner, found, to);
+    if (result != BLOB_OK || strcmp(found, owner) == 0)
+        return result;
+    return blob_say(to, BLOB_IN_USE,
+                    "the store of blobs is another repository's: '" BLOB_OWNER
+                    "' in it names %s, this one is %s",
+                    found, owner);
+}
+
 enum blob_result blob_delete(struct blobs *blobs, const char *id, int64_t before, char *why,
                              size_t why_size)
 {

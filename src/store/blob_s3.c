@@ -397,6 +397,57 @@ static enum blob_result s3_walk(struct blobs *blobs,
     return result;
 }
 
+static enum blob_result write_owner(struct store *store, struct arena *arena, const char *owner,
+                                    struct blob_telling to)
+{
+    struct blob_stage stage;
+    struct s3_answer answer;
+    size_t len = strlen(owner);
+    enum blob_result result = blob_stage_open(store->blobs.staging, &stage, to);
+    if (result != BLOB_OK)
+        return result;
+    result = blob_stage_add(&stage, owner, len, to);
+    struct s3_request put = {.verb = "PUT",
+                             .key = key_of(store, arena, BLOB_OWNER),
+                             .fd = stage.fd,
+                             .len = len,
+                             .into = -1};
+    if (result == BLOB_OK && !ask(store, arena, &put, &answer))
+        result = failed(to, "claim the store", "", &answer);
+    blob_stage_drop(&stage);
+    return result;
+}
+
+/* What is written is read again: of two who find nothing, the later is the owner. */
+static enum blob_result own(struct store *store, struct arena *arena, const char *owner,
+                            char found_r[BLOB_OWNER_ROOM], struct blob_telling to)
+{
+    struct s3_answer answer;
+    struct s3_request get = {
+        .verb = "GET", .key = key_of(store, arena, BLOB_OWNER), .fd = -1, .into = -1};
+    enum blob_result result = BLOB_OK;
+    ask(store, arena, &get, &answer);
+    if (answer.status == 404) {
+        result = write_owner(store, arena, owner, to);
+        if (result == BLOB_OK)
+            ask(store, arena, &get, &answer);
+    }
+    if (result == BLOB_OK && answer.status != 200)
+        result = failed(to, "claim the store", "", &answer);
+    if (result == BLOB_OK)
+        snprintf(found_r, BLOB_OWNER_ROOM, "%s", answer.body);
+    return result;
+}
+
+static enum blob_result s3_claim(struct blobs *blobs, const char *owner,
+                                 char found_r[BLOB_OWNER_ROOM], struct blob_telling to)
+{
+    struct arena *arena = arena_new(0);
+    enum blob_result result = own(store_of(blobs), arena, owner, found_r, to);
+    arena_free(&arena);
+    return result;
+}
+
 static enum blob_result remove_if_old(struct store *store, struct arena *arena, const char *id,
                                       int64_t before, struct blob_telling to)
 {
@@ -440,6 +491,7 @@ static const struct blob_kind s3_kind = {.close = s3_close,
                                          .find = s3_find,
                                          .open = s3_open,
                                          .walk = s3_walk,
+                                         .claim = s3_claim,
                                          .remove = s3_remove};
 
 /* SCHEME://HOST/BUCKET[/PREFIX] in two; a prefix is kept with one '/' at its end. */

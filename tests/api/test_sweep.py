@@ -257,7 +257,7 @@ def test_stops_in_the_middle(engine):
     """A sweep is no reason to wait when the server stops."""
     running = Server(engine, env=OFTEN)
     try:
-        old = [plant(running, unique("old").encode()) for _ in range(4000)]
+        old = [plant(running, unique("old").encode()) for _ in range(2000)]
         wait_until(lambda: not all(path.exists() for path in old))
         from_ = time.monotonic()
         running.process.terminate()
@@ -268,6 +268,31 @@ def test_stops_in_the_middle(engine):
         assert took < 5, (took, left)
     finally:
         running.discard()
+
+
+def test_a_store_of_another_repository(engine):
+    """What only the other names stays, and both are told: log and fsck."""
+    one = Server(engine, env=OFTEN)
+    two = None
+    try:
+        wait_until(lambda: sweeps(one))
+        data = workbook_xml(salt=unique("other"))
+        item = put(one.admin(), data)
+        path = blob_path(one, data)
+        age(path, DAY)
+        blobs = ["--blobs", f"files:{one.data}/blobs"]
+        two = Server(engine, options=blobs, env=OFTEN)
+        two.wait_line(lambda line: " error " in line and "another repository" in line)
+        swept(one)
+        done = servers.run("fsck", *two.store_options(), *blobs, "--delete-unreferenced", check=1)
+        assert "another repository" in done.stderr and not done.stdout
+        assert content(one.admin(), item) == data
+        two.stop()
+        one.stop()
+    finally:
+        for server in (two, one):
+            if server:
+                server.discard()
 
 
 def test_turned_off():

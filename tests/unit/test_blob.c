@@ -369,6 +369,21 @@ static void one_can_be_renewed(void **state)
     assert_int_equal(count_all(place), 1);
 }
 
+static void the_first_owns_the_store(void **state)
+{
+    struct place *place = place_of(state);
+    char id[BLOB_ID_ROOM];
+    store_text(place, HELLO, id);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(blobs_claim(place->blobs, "one", place->why, sizeof place->why), BLOB_OK);
+        assert_int_equal(blobs_claim(place->blobs, "other", place->why, sizeof place->why),
+                         BLOB_IN_USE);
+        assert_non_null(strstr(place->why, "one"));
+        reopen(place);
+    }
+    assert_int_equal(count_all(place), 1);
+}
+
 struct listing {
     char ids[64][BLOB_ID_ROOM];
     int count, stop_after;
@@ -784,6 +799,7 @@ int main(void)
         BOTH(abandoned_writers_leave_nothing),
         BOTH(the_young_are_not_deleted),
         BOTH(one_can_be_renewed),
+        BOTH(the_first_owns_the_store),
         BOTH(a_walk_meets_each_once),
         BOTH(long_ones_are_whole),
         BOTH(part_of_a_file_can_be_stored),

@@ -224,6 +224,19 @@ static void what_changed_meanwhile_stays(void **state)
     stores_free(&s);
 }
 
+/* What only another repository names is not taken for unused. */
+static void a_store_has_one_repository(void **state)
+{
+    struct stores s = {0};
+    stores_make(&s, state);
+    for (int i = 0; i < 2; i++)
+        assert_true(blob_sweep_claim(s.w.tx, s.blobs, s.why, sizeof s.why));
+    run_sql(s.w.tx->db, "DELETE FROM store_owner");
+    assert_false(blob_sweep_claim(s.w.tx, s.blobs, s.why, sizeof s.why));
+    assert_non_null(strstr(s.why, "another repository's"));
+    stores_free(&s);
+}
+
 /* ---- beside a publish of another node */
 
 struct dropping {
@@ -323,15 +336,18 @@ static void one_node_at_a_time(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest on_sqlite[] = {
-        ACTS_ON_SQLITE(what_rows_name_stays), ACTS_ON_SQLITE(many_go_in_slices),
-        ACTS_ON_SQLITE(fates_are_told), ACTS_ON_SQLITE(what_changed_meanwhile_stays),
-        ACTS_ON_SQLITE(one_node_at_a_time)};
+    const struct CMUnitTest on_sqlite[] = {ACTS_ON_SQLITE(what_rows_name_stays),
+                                           ACTS_ON_SQLITE(many_go_in_slices),
+                                           ACTS_ON_SQLITE(fates_are_told),
+                                           ACTS_ON_SQLITE(what_changed_meanwhile_stays),
+                                           ACTS_ON_SQLITE(a_store_has_one_repository),
+                                           ACTS_ON_SQLITE(one_node_at_a_time)};
     const struct CMUnitTest on_pg[] = {ACTS_ON_PG(what_rows_name_stays),
                                        ACTS_ON_PG(many_go_in_slices),
                                        ACTS_ON_PG(fates_are_told),
                                        ACTS_ON_PG(what_changed_meanwhile_stays),
                                        ACTS_ON_PG(who_names_it_is_waited_for),
+                                       ACTS_ON_PG(a_store_has_one_repository),
                                        ACTS_ON_PG(one_node_at_a_time)};
     int failed = cmocka_run_group_tests_name("sweep (sqlite)", on_sqlite, NULL, NULL);
     if (getenv("EASEL_TEST_POSTGRES"))

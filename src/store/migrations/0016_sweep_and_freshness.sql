@@ -7,6 +7,12 @@ CREATE TABLE chore (
     done_at {int} NOT NULL
 ) {without_rowid};
 
+-- What this repository is called in its store of blobs (blobs_claim); one row.
+CREATE TABLE store_owner (
+    one {int} NOT NULL PRIMARY KEY CHECK (one = 1),
+    id {text} NOT NULL
+);
+
 -- How fresh the data of workbooks are to be, where it was said; without a row it is as
 -- the site has it (domain/freshness.h).
 CREATE TABLE data_freshness (
