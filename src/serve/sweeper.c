@@ -114,14 +114,14 @@ static void sweep(struct sweeper *sweeper)
                              .before = sweeper->tx.now - sweeper->config.age_ms,
                              .go_on = go_on,
                              .context = sweeper};
-    if (!blob_sweep_claim(&sweeper->tx, how.blobs, why, sizeof why) ||
-        !blob_sweep(&sweeper->tx, &how, &swept, why, sizeof why)) {
-        swept.whole = false;
+    bool ok = blob_sweep_claim(&sweeper->tx, how.blobs, why, sizeof why) &&
+              blob_sweep(&sweeper->tx, &how, &swept, why, sizeof why);
+    if (!ok)
         log_write(sweeper->config.log, LOG_ERROR, "unused blobs were not swept", LOG_S("why", why));
-    }
+    swept.whole &= ok;
     tell(sweeper, &swept, clock_monotonic() - from);
     /* One that failed waits for its time: what failed it may last. */
-    end_turn(sweeper, swept.whole || *why);
+    end_turn(sweeper, swept.whole || !ok);
 }
 
 static void look(struct sweeper *sweeper)
