@@ -1,6 +1,9 @@
 /* blob_use.c: see blob_use.h. */
 #include "domain/blob_use.h"
 
+#include <string.h>
+
+#include "store/blob.h"
 #include "store/tx.h"
 
 /* The columns that name blobs: each has its SELECT in the queries below. */
@@ -8,6 +11,14 @@
 static const char IS_USED[] = "SELECT 1 WHERE EXISTS (SELECT 1 FROM revision WHERE blob_id = ?1) "
                               "OR EXISTS (SELECT 1 FROM upload_piece WHERE blob_id = ?1) "
                               "OR EXISTS (SELECT 1 FROM job WHERE blob_id = ?1)";
+
+#define ONE_OF_32                                                                                  \
+    "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, " \
+    "?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32)"
+
+static const char USED[] = "SELECT blob_id FROM revision WHERE blob_id IN " ONE_OF_32
+                           " UNION SELECT blob_id FROM upload_piece WHERE blob_id IN " ONE_OF_32
+                           " UNION SELECT blob_id FROM job WHERE blob_id IN " ONE_OF_32;
 
 static const char USES[] =
     "SELECT blob_id, MIN(least), MAX(most) FROM (SELECT * FROM (SELECT blob_id, MIN(size_bytes) AS "
@@ -39,6 +50,19 @@ enum err blob_is_used(struct tx *tx, const char *blob_id, bool *used_r)
     *used_r = got == DB_ROW;
     stmt_reset(stmt);
     return got == DB_ROW || got == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+enum err blobs_are_used(struct tx *tx, const struct blob *blobs, size_t count, bool *used_r)
+{
+    enum db_result got;
+    struct stmt *stmt = db_prepare(tx->db, USED);
+    for (size_t i = 0; i < BLOB_USED_MOST; i++)
+        stmt_text(stmt, (int)i + 1, i < count ? blobs[i].id : "");
+    memset(used_r, 0, count * sizeof *used_r);
+    while ((got = stmt_step(stmt)) == DB_ROW)
+        for (size_t i = 0; i < count; i++)
+            used_r[i] |= strcmp(blobs[i].id, stmt_get_text(stmt, 0)) == 0;
+    return got == DB_DONE ? E_OK : tx_broken(tx);
 }
 
 enum err blob_uses(struct tx *tx, const char *after, size_t most, struct blob_use *uses_r,

@@ -3,7 +3,8 @@
  * The request is read and understood on a blocking lane; a reader asks whether the
  * user may publish there at all; then the bytes go to the blob store and are read
  * for what is in them, again on a blocking lane; the writer makes the item of it.
- * What is refused on the way leaves nothing but a blob that nobody names.
+ * What is refused on the way leaves nothing but a blob that nobody names, for the
+ * sweeper.
  *
  * With asJob=true the bytes are stored and not read: the writer adds a job that names
  * them (domain/publish_job.h). */
@@ -58,6 +59,7 @@ struct publishing {
     const struct kind *kind;
     struct publish_request request;
     struct publish_spec spec; /* the request's with what is in the file */
+    struct blob blob;         /* the file, once it is stored */
     bool as_job;
     struct job_payload *payload; /* of the job */
     const struct part *file;     /* NULL: an upload */
@@ -230,7 +232,9 @@ static enum err publish_commit(struct call *call)
     struct publishing *p = call->state;
     struct content_item item;
     bool created;
-    enum err err = publish(&call->tx, call->actor, &p->spec, &item, &created);
+    enum err err = blob_to_name(call, &p->blob);
+    if (!err)
+        err = publish(&call->tx, call->actor, &p->spec, &item, &created);
     if (!err && p->upload_id)
         err = upload_end(&call->tx, p->upload.id);
     return err ? err : write_item(call, &item);
@@ -245,7 +249,9 @@ static enum err publish_later(struct call *call)
 {
     struct publishing *p = call->state;
     struct job job;
-    enum err err = publish_job_add(&call->tx, call->actor, &p->request, p->payload, &job);
+    enum err err = blob_to_name(call, &p->blob);
+    if (!err)
+        err = publish_job_add(&call->tx, call->actor, &p->request, p->payload, &job);
     if (!err && p->upload_id)
         err = upload_end(&call->tx, p->upload.id);
     if (err)
@@ -270,13 +276,12 @@ static enum err publish_read(struct call *call)
 static enum err publish_store(struct call *call)
 {
     struct publishing *p = call->state;
-    struct blob blob;
-    enum err err = p->file ? blob_of_part(call, p->file, &blob)
-                           : blob_of_pieces(call, p->pieces, p->piece_count, &blob);
+    enum err err = p->file ? blob_of_part(call, p->file, &p->blob)
+                           : blob_of_pieces(call, p->pieces, p->piece_count, &p->blob);
     if (err)
         return err;
-    p->request.spec.blob_id = arena_strdup(call->tx.arena, blob.id);
-    p->request.spec.size_bytes = (int64_t)blob.size;
+    p->request.spec.blob_id = p->blob.id;
+    p->request.spec.size_bytes = (int64_t)p->blob.size;
     if (!p->as_job)
         return publish_read(call);
     err = publish_job_pack(&call->tx, call->config->jobs, &p->request, &p->payload);

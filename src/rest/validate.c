@@ -56,7 +56,9 @@ static enum err validate_keep(struct call *call)
     const struct blob *blob = call->state;
     struct upload upload;
     struct buf out;
-    enum err err = upload_begin(&call->tx, call->actor, &upload);
+    enum err err = blob_to_name(call, blob);
+    if (!err)
+        err = upload_begin(&call->tx, call->actor, &upload);
     if (!err)
         err = upload_append(&call->tx, call->actor, upload.id, blob->id, (int64_t)blob->size,
                             &upload);

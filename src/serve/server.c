@@ -37,6 +37,7 @@
 #include "rest/refresh_file.h"
 #include "rest/rest.h"
 #include "serve/seed.h"
+#include "serve/sweeper.h"
 #include "store/blob.h"
 #include "store/lane.h"
 #include "store/tx.h"
@@ -50,7 +51,13 @@
 #include "trust/session.h"
 #include "trust/throttle.h"
 
-enum { SWEEP_EVERY_MS = 1000, QUEUE_LIMIT = 16384, FETCHES_AT_ONCE = 8, VISIBLE_MOST = 64 << 20 };
+enum {
+    SWEEP_EVERY_MS = 1000,
+    UPLOADS_EVERY_MS = 60000, /* sooner where uploads are kept for less */
+    QUEUE_LIMIT = 16384,
+    FETCHES_AT_ONCE = 8,
+    VISIBLE_MOST = 64 << 20
+};
 
 struct server {
     struct config *config; /* not owned */
@@ -63,6 +70,7 @@ struct server {
     struct visible_cache *visible;
     struct issuers *issuers;
     struct blobs *blobs;
+    struct sweeper *sweeper;
     struct lanes *lanes;
     struct user_hasher hasher;
     struct publish_store publish_store;
@@ -74,7 +82,7 @@ struct server {
     struct rest *rest;
     struct http_server *http;
     char address[300];
-    int64_t swept_at; /* the writer's alone */
+    int64_t swept_at, uploads_swept_at; /* the writer's alone */
     int64_t upload_keep_ms;
     struct lane_job record_job; /* asks for a ride */
     int record_job_waits;       /* atomic: it is on its way */
@@ -135,6 +143,15 @@ static bool make_blobs(struct server *server, char *why, size_t why_size)
     return server->blobs != NULL;
 }
 
+static void sweep_uploads(struct server *server, struct tx *tx)
+{
+    int64_t keep = server->upload_keep_ms;
+    if (tx->now - server->uploads_swept_at < (keep < UPLOADS_EVERY_MS ? keep : UPLOADS_EVERY_MS))
+        return;
+    server->uploads_swept_at = tx->now;
+    upload_sweep(tx, tx->now - keep);
+}
+
 /* Once a second some of what has expired goes, on the writer's thread. */
 static void ride(void *context, struct db *db)
 {
@@ -148,10 +165,9 @@ static void ride(void *context, struct db *db)
     struct tx tx = {.db = db, .arena = arena_new(1024), .now = now};
     unsigned slice = (unsigned)(now / SWEEP_EVERY_MS % TRUST_SLICES);
     trust_sweep(&tx, slice);
-    if (slice == 0) {
-        upload_sweep(&tx, now - server->upload_keep_ms);
+    if (slice == 0)
         usage_sweep(&tx);
-    }
+    sweep_uploads(server, &tx);
     arena_free(&tx.arena);
 }
 
@@ -268,6 +284,17 @@ static void make_jobs(struct server *server)
     server->jobs = jobs_new(&jobs);
 }
 
+static void make_sweeper(struct server *server)
+{
+    const struct config *config = server->config;
+    struct sweeper_config sweeper = {.url = config_text(config, "repository"),
+                                     .blobs = server->blobs,
+                                     .log = server->log,
+                                     .every_ms = config_span(config, "sweep-every"),
+                                     .age_ms = config_span(config, "sweep-age")};
+    server->sweeper = sweeper_new(&sweeper);
+}
+
 static struct rest_tuning tuning_of(const struct config *config)
 {
     struct rest_tuning tuning = {.policy = policy_of(config),
@@ -294,6 +321,7 @@ static void make_rest(struct server *server)
                                .log = server->log,
                                .jobs = server->jobs,
                                .blobs = server->blobs,
+                               .blob_age_ms = config_span(server->config, "sweep-age"),
                                .tls = *config_text(server->config, "tls-cert") != 0,
                                .body_limit = config_size(server->config, "max-body"),
                                .import_limit = config_size(server->config, "max-import")};
@@ -321,6 +349,7 @@ struct server *server_new(struct config *config, char *why, size_t why_size)
     }
     if (ok) {
         make_jobs(server);
+        make_sweeper(server);
         make_rest(server);
     } else {
         server_free(&server);
@@ -334,6 +363,7 @@ void server_free(struct server **server)
     if (!s)
         return;
     http_server_stop(&s->http);
+    sweeper_free(&s->sweeper);
     if (s->issuers)
         issuers_stop(s->issuers); /* who waits for keys goes on, and is answered */
     if (s->jobs)
@@ -469,8 +499,8 @@ bool server_listen(struct server *server, const char **address_r, char *why, siz
     server->http = http_server_start(&http, &callbacks, why, why_size);
     if (!server->http)
         return false;
-    if (!jobs_start(server->jobs)) {
-        snprintf(why, why_size, "the threads of jobs cannot be started");
+    if (!jobs_start(server->jobs) || !sweeper_start(server->sweeper)) {
+        snprintf(why, why_size, "the threads of jobs and sweeps cannot be started");
         return false;
     }
     snprintf(server->address, sizeof server->address, "%s://%s",
