@@ -129,6 +129,25 @@ def test_removed_revisions(own, admin):
     assert paths[1].exists() and content(admin, item) == last
 
 
+def test_of_jobs_that_wait(engine, tmp_path):
+    """What a job is to publish stays, however old, until the job has ended."""
+    server = Server(engine, data=tmp_path / "data", env={**OFTEN, "EASEL_JOB_WORKERS": "0"})
+    try:
+        client = server.admin()
+        data = workbook_xml(salt=unique("waits"))
+        reply = publish_reply(client, "workbook", "w.twb", data, {"name": unique("book")},
+                              "?asJob=true")
+        assert reply.status == 202, reply
+        path = blob_path(server, data)
+        age(path, 2 * DAY)
+        swept(server)
+        assert path.exists()
+        client.ok("PUT", f"{client.site}/jobs/{reply.doc['job']['id']}")
+        wait_until(lambda: not path.exists())
+    finally:
+        server.discard()
+
+
 def test_uploads_under_way(own, admin):
     """Their pieces stay, however old, until they are published."""
     data = workbook_bytes([unique("piece")] + [f"Sheet {n}" for n in range(50)])
