@@ -159,24 +159,21 @@ static const struct list_query JOB_LIST = {
     "j.serial",
     NULL};
 
+static void read_listed(struct tx *tx, struct stmt *stmt, void *row)
+{
+    job_read(tx, stmt, row);
+}
+
 enum err job_list(struct tx *tx, const struct actor *actor, const struct list_request *list,
                   struct job **jobs_r, size_t *count_r, int64_t *total_r)
 {
-    enum db_result got;
+    static const struct list_rows how = {&JOB_LIST, sizeof **jobs_r, read_listed};
+    void *rows;
     if (!actor_is_site_admin(actor))
         return tx_refuse(tx, E403004, "Only administrators can list jobs.");
-    *total_r = list_count(tx, &JOB_LIST, list, actor->site_id);
-    if (*total_r < 0)
-        return tx_broken(tx);
-    enum err err = list_check_page(tx, list, *total_r);
-    if (err)
-        return err;
-    struct stmt *stmt = list_page(tx, &JOB_LIST, list, actor->site_id);
-    *jobs_r = arena_alloc(tx->arena, (size_t)list->page_size * sizeof **jobs_r);
-    *count_r = 0;
-    while ((got = stmt_step(stmt)) == DB_ROW)
-        job_read(tx, stmt, &(*jobs_r)[(*count_r)++]);
-    return got == DB_DONE ? E_OK : tx_broken(tx);
+    enum err err = list_read(tx, &how, list, actor->site_id, &rows, count_r, total_r);
+    *jobs_r = err ? NULL : rows;
+    return err;
 }
 
 /* ---- acting */
