@@ -14,12 +14,19 @@
 
 struct arena;
 
+/* Where in a document something is wrong. */
+struct fault_place {
+    int line, column;    /* from 1; 0: not known */
+    const char *element; /* the innermost open one, or NULL */
+};
+
 struct fault {
     enum err err;
-    const char *detail;   /* for the wire; never a secret */
-    const char *check;    /* name of the check that refused, or NULL */
-    const char *expected; /* what it wanted, or NULL */
-    const char *found;    /* what it got, or NULL; never a secret */
+    const char *detail;              /* for the wire; never a secret */
+    const char *check;               /* name of the check that refused, or NULL */
+    const char *expected;            /* what it wanted, or NULL */
+    const char *found;               /* what it got, or NULL; never a secret */
+    const struct fault_place *place; /* NULL where the detail is of no document */
 };
 
 /* Fills *fault (detail printed into `arena`) and returns err, so that a refusal

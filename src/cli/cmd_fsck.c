@@ -13,11 +13,10 @@
 #include "cli/commands.h"
 #include "cli/config.h"
 #include "cli/repository.h"
+#include "domain/blob_sweep.h"
 #include "domain/blob_use.h"
-#include "store/blob.h"
 
 enum { AT_ONCE = 500 };
-#define GRACE (INT64_C(24) * 3600 * 1000)
 
 struct checking {
     struct tx *tx;
@@ -82,13 +81,13 @@ static void check_bytes(struct checking *c, const struct blob *blob)
 static void drop(struct checking *c, const struct blob *blob)
 {
     char why[BLOB_WHY_ROOM] = "";
-    switch (blob_delete(c->blobs, blob->id, c->before, why, sizeof why)) {
+    switch (blob_drop(c->tx, c->blobs, blob, c->before, why, sizeof why)) {
     case BLOB_OK:
         c->deleted++;
         c->freed += (int64_t)blob->size;
         break;
     case BLOB_ABSENT:
-    case BLOB_IN_USE: /* published again just now */
+    case BLOB_IN_USE: /* published just now */
         break;
     default:
         broken(c, why);
@@ -98,10 +97,6 @@ static void drop(struct checking *c, const struct blob *blob)
 static void note_unreferenced(struct checking *c, const struct blob *blob)
 {
     char at[CLOCK_ISO_ROOM];
-    if (blob->stored_at >= c->before) {
-        c->young++;
-        return;
-    }
     c->unreferenced++;
     clock_iso(blob->stored_at, at);
     printf("unreferenced %s: %llu bytes, stored %s\n", blob->id, (unsigned long long)blob->size,
@@ -113,14 +108,15 @@ static void note_unreferenced(struct checking *c, const struct blob *blob)
 static bool check_blob(void *context, const struct blob *blob)
 {
     struct checking *c = context;
-    bool used;
+    enum blob_fate fate = BLOB_NAMED;
     c->blobs_seen++;
     c->bytes_seen += (int64_t)blob->size;
     if (c->deep)
         check_bytes(c, blob);
-    if (!c->broken && blob_is_used(c->tx, blob->id, &used) != E_OK)
+    if (!c->broken && blob_fate_of(c->tx, blob, c->before, &fate) != E_OK)
         broken(c, cause(c));
-    if (!c->broken && !used)
+    c->young += !c->broken && fate == BLOB_YOUNG;
+    if (!c->broken && fate == BLOB_UNUSED)
         note_unreferenced(c, blob);
     arena_reset(c->tx->arena);
     return !c->broken;
@@ -207,7 +203,9 @@ static int summary(const struct checking *c)
 static int check(struct checking *c)
 {
     char why[BLOB_WHY_ROOM] = "";
-    if (blob_walk(c->blobs, check_blob, c, why, sizeof why) != BLOB_OK)
+    if (c->deletes && !blob_sweep_claim(c->tx, c->blobs, why, sizeof why))
+        broken(c, why);
+    if (!c->broken && blob_walk(c->blobs, check_blob, c, why, sizeof why) != BLOB_OK)
         broken(c, why);
     if (!c->broken)
         check_uses(c);
@@ -218,14 +216,14 @@ int cmd_fsck(const struct args *args, struct config *config)
 {
     struct tx tx;
     const char *span = args_value(args, "older-than");
-    int64_t grace = GRACE;
+    int64_t grace = config_span(config, "sweep-age");
     if (span && (!clock_parse_span(span, &grace) || grace < 0))
         return args_wrong(args, "--older-than '%s' is not a span such as 24h", span);
     struct checking checking = {.tx = &tx,
                                 .deep = args_flag(args, "deep"),
                                 .deletes = args_flag(args, "delete-unreferenced"),
                                 .before = clock_now() - grace};
-    if (!repository_open(config, "fsck", DB_READ, &tx))
+    if (!repository_open(config, "fsck", checking.deletes ? DB_WRITE : DB_READ, &tx))
         return 1;
     int status = 1;
     checking.blobs = repository_blobs(config, "fsck");

@@ -55,8 +55,13 @@ static void refuse_at(struct xmlscan *s, int line, int column, const char *forma
     if (s->err != E_OK)
         return;
     char *why = arena_vprintf(s->arena, format, args);
+    struct fault_place *place = arena_alloc(s->arena, sizeof *place);
+    const char *open = s->parser ? (const char *)s->parser->name : NULL;
+    *place = (struct fault_place){line, column, arena_strdup(s->arena, open)};
     s->err = fault_set(s->fault, s->arena, E400011, "%s, line %d, column %d: %s.", s->what, line,
                        column, why);
+    s->fault->found = why;
+    s->fault->place = place;
 }
 
 void xmlscan_refuse(struct xmlscan *s, const char *format, ...)
@@ -232,36 +237,18 @@ static void on_doctype(void *context, const xmlChar *name, const xmlChar *extern
 
 static const char *cause_of(int code)
 {
-    switch (code) {
-    case XML_ERR_DOCUMENT_EMPTY:
-    case XML_ERR_DOCUMENT_START:
-        return "no element found";
-    case XML_ERR_DOCUMENT_END:
-    case XML_ERR_TAG_NOT_FINISHED:
-    case XML_ERR_GT_REQUIRED:
-        return "the document or a tag ends too early";
-    case XML_ERR_TAG_NAME_MISMATCH:
-        return "an end tag does not match its start tag";
-    case XML_ERR_UNDECLARED_ENTITY:
-    case XML_WAR_UNDECLARED_ENTITY:
-        return "an entity that is not declared";
-    case XML_ERR_ATTRIBUTE_REDEFINED:
-    case XML_NS_ERR_ATTRIBUTE_REDEFINED:
-        return "an attribute stands twice in one element";
-    case XML_ERR_INVALID_CHAR:
-    case XML_ERR_INVALID_CHARREF:
-    case XML_ERR_INVALID_ENCODING:
-        return "a character that XML cannot hold, or that is not UTF-8";
-    case XML_ERR_NO_MEMORY:
-        return "more different names of elements and attributes than are accepted";
-    case XML_ERR_LT_IN_ATTRIBUTE:
-        return "'<' in the value of an attribute";
-    case XML_ERR_ATTRIBUTE_NOT_STARTED:
-    case XML_ERR_ATTRIBUTE_WITHOUT_VALUE:
-        return "an attribute without a quoted value";
-    default:
-        return "not well-formed";
-    }
+    static const struct {
+        int code;
+        const char *words;
+    } rows[] = {
+#define XML_FAULT(code, words) {code, words},
+#include "tbl/xml_faults.def"
+#undef XML_FAULT
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].code == code)
+            return rows[i].words;
+    return "not well-formed";
 }
 
 /* Undeclared prefixes are let pass: tools leave "user:" behind without its

@@ -10,10 +10,16 @@
 
 #include "base/fault.h"
 
+struct blob;
 struct tx;
 
 /* Whether any row names the blob. */
 enum err blob_is_used(struct tx *tx, const char *blob_id, bool *used_r);
+
+enum { BLOB_USED_MOST = 32 };
+
+/* The same of up to BLOB_USED_MOST at once. */
+enum err blobs_are_used(struct tx *tx, const struct blob *blobs, size_t count, bool *used_r);
 
 /* A blob as rows know it; least and most differ where they contradict each other. */
 struct blob_use {

@@ -14,6 +14,7 @@
 #include "domain/tag.h"
 
 struct actor;
+struct freshness;
 struct tx;
 
 enum { CONTENT_NAME_MOST = 255, CONTENT_DESCRIPTION_MOST = 8000 };
@@ -66,6 +67,7 @@ enum err content_item_list_of_user(struct tx *tx, const struct actor *actor, enu
 struct content_change {
     const char *name, *description, *project_id, *owner_id, *certification_note;
     int show_tabs, encrypts_extracts, uses_remote_query_agent, is_certified;
+    const struct freshness *freshness; /* of a workbook */
 };
 
 /* Write, or for certification the rights of a leader. Errors of the kind; E404002

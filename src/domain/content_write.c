@@ -6,6 +6,7 @@
 #include "domain/access.h"
 #include "domain/actor.h"
 #include "domain/content_priv.h"
+#include "domain/freshness.h"
 #include "domain/label.h"
 #include "domain/permission.h"
 #include "domain/project_priv.h"
@@ -199,6 +200,8 @@ enum err content_item_update(struct tx *tx, const struct actor *actor, enum cont
     enum err err = check_change(tx, actor, type, id, change, &c);
     if (!err)
         err = write_change(tx, &c, change);
+    if (!err && change->freshness)
+        err = freshness_set(tx, c.item.id, change->freshness);
     if (!err)
         err = settle_rules(tx, actor, &c);
     if (!err)

@@ -227,20 +227,17 @@ static const struct list_query SET_LIST = {
     "t.serial",
     NULL};
 
+static void read_listed(struct tx *tx, struct stmt *stmt, void *row)
+{
+    set_read(tx, stmt, row);
+}
+
 enum err group_set_list(struct tx *tx, const char *site_id, const struct list_request *list,
                         struct group_set **sets_r, size_t *count_r, int64_t *total_r)
 {
-    enum db_result got;
-    *total_r = list_count(tx, &SET_LIST, list, site_id);
-    if (*total_r < 0)
-        return tx_broken(tx);
-    enum err err = list_check_page(tx, list, *total_r);
-    if (err)
-        return err;
-    struct stmt *stmt = list_page(tx, &SET_LIST, list, site_id);
-    *sets_r = arena_alloc(tx->arena, (size_t)list->page_size * sizeof **sets_r);
-    *count_r = 0;
-    while ((got = stmt_step(stmt)) == DB_ROW)
-        set_read(tx, stmt, &(*sets_r)[(*count_r)++]);
-    return got == DB_DONE ? E_OK : tx_broken(tx);
+    static const struct list_rows how = {&SET_LIST, sizeof **sets_r, read_listed};
+    void *rows;
+    enum err err = list_read(tx, &how, list, site_id, &rows, count_r, total_r);
+    *sets_r = err ? NULL : rows;
+    return err;
 }

@@ -61,7 +61,7 @@ bool job_note_next(struct arena *arena, const char **at, struct job_note *note_r
 
 #define JOB_COLUMNS                                                                             \
     "j.id, j.user_id, j.kind, j.status, j.title, j.subtitle, j.notes, j.priority, j.progress, " \
-    "j.finish_code, j.created_at, j.started_at, j.completed_at, j.updated_at, j.attempts"
+    "j.finish_code, j.created_at, j.started_at, j.completed_at, j.updated_at, j.attempts, j.args"
 
 const struct list_field job_fields[] = {
     {"args", "j.args", LIST_TEXT, OPS_HAS},
@@ -112,6 +112,7 @@ static void job_read(struct tx *tx, struct stmt *stmt, struct job *job)
         .status = tx_text(tx, stmt, 3),
         .title = tx_text(tx, stmt, 4),
         .subtitle = tx_text(tx, stmt, 5),
+        .args = tx_text(tx, stmt, 15),
         .priority = stmt_get_int(stmt, 7),
         .progress = stmt_get_int(stmt, 8),
         .finish_code = stmt_is_null(stmt, 9) ? -1 : stmt_get_int(stmt, 9),
@@ -158,24 +159,21 @@ static const struct list_query JOB_LIST = {
     "j.serial",
     NULL};
 
+static void read_listed(struct tx *tx, struct stmt *stmt, void *row)
+{
+    job_read(tx, stmt, row);
+}
+
 enum err job_list(struct tx *tx, const struct actor *actor, const struct list_request *list,
                   struct job **jobs_r, size_t *count_r, int64_t *total_r)
 {
-    enum db_result got;
+    static const struct list_rows how = {&JOB_LIST, sizeof **jobs_r, read_listed};
+    void *rows;
     if (!actor_is_site_admin(actor))
         return tx_refuse(tx, E403004, "Only administrators can list jobs.");
-    *total_r = list_count(tx, &JOB_LIST, list, actor->site_id);
-    if (*total_r < 0)
-        return tx_broken(tx);
-    enum err err = list_check_page(tx, list, *total_r);
-    if (err)
-        return err;
-    struct stmt *stmt = list_page(tx, &JOB_LIST, list, actor->site_id);
-    *jobs_r = arena_alloc(tx->arena, (size_t)list->page_size * sizeof **jobs_r);
-    *count_r = 0;
-    while ((got = stmt_step(stmt)) == DB_ROW)
-        job_read(tx, stmt, &(*jobs_r)[(*count_r)++]);
-    return got == DB_DONE ? E_OK : tx_broken(tx);
+    enum err err = list_read(tx, &how, list, actor->site_id, &rows, count_r, total_r);
+    *jobs_r = err ? NULL : rows;
+    return err;
 }
 
 /* ---- acting */
@@ -185,15 +183,19 @@ struct job_payload *job_pack(struct jobs *jobs, struct arena *arena, const void 
     return jobs_pack(jobs, arena, bytes, len);
 }
 
-enum err job_add(struct tx *tx, const struct actor *actor, enum job_kind kind,
-                 const struct job_payload *payload, struct job *job_r)
+enum err job_add(struct tx *tx, const struct actor *actor, const struct job_order *order,
+                 struct job *job_r)
 {
     struct job_spec spec = {.site_id = actor->site_id,
                             .user_id = actor->user_id,
-                            .kind = KINDS[kind].kind,
-                            .title = KINDS[kind].title};
-    enum err err = jobs_add(tx, &spec, payload);
-    return err ? err : job_get(tx, actor, job_payload_id(payload), job_r);
+                            .kind = KINDS[order->kind].kind,
+                            .title = KINDS[order->kind].title,
+                            .subtitle = order->subtitle,
+                            .args = order->args,
+                            .blob_id = order->blob_id,
+                            .blob_bytes = order->blob_bytes};
+    enum err err = jobs_add(tx, &spec, order->payload);
+    return err ? err : job_get(tx, actor, job_payload_id(order->payload), job_r);
 }
 
 int64_t job_payloads_reseal(struct tx *tx,

@@ -27,6 +27,7 @@ const char *job_kind_name(enum job_kind kind);
 
 struct job {
     const char *id, *user_id, *kind, *status, *title, *subtitle;
+    const char *args;  /* "workbook LUID" where it works on an item; "" else */
     const char *type;  /* of Query Job; NULL: none */
     const char *notes; /* read with job_note_next */
     int64_t priority, progress;
@@ -45,9 +46,17 @@ bool job_note_next(struct arena *arena, const char **at, struct job_note *note_r
 
 /* A payload made ready for adding (jobs_pack). NULL where it cannot be sealed. */
 struct job_payload *job_pack(struct jobs *jobs, struct arena *arena, const void *bytes, size_t len);
+struct job_order {
+    enum job_kind kind;
+    const char *subtitle; /* of Query Jobs; NULL: none */
+    const char *args;     /* struct job; NULL: "" */
+    const struct job_payload *payload;
+    const char *blob_id; /* named by the job until it ends (jobs/jobs.h); NULL: none */
+    int64_t blob_bytes;
+};
 /* Adds a job of the actor's; job_wake once that is committed. */
-enum err job_add(struct tx *tx, const struct actor *actor, enum job_kind kind,
-                 const struct job_payload *payload, struct job *job_r);
+enum err job_add(struct tx *tx, const struct actor *actor, const struct job_order *order,
+                 struct job *job_r);
 void job_wake(struct jobs *jobs);
 
 /* Seals every kept payload anew; their number, -1 where the repository failed. */

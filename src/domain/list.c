@@ -438,6 +438,25 @@ struct stmt *list_page(struct tx *tx, const struct list_query *query,
     return stmt;
 }
 
+enum err list_read(struct tx *tx, const struct list_rows *how, const struct list_request *request,
+                   const char *site_id, void **rows_r, size_t *count_r, int64_t *total_r)
+{
+    enum db_result got;
+    *total_r = list_count(tx, how->query, request, site_id);
+    if (*total_r < 0)
+        return tx_broken(tx);
+    enum err err = list_check_page(tx, request, *total_r);
+    if (err)
+        return err;
+    struct stmt *stmt = list_page(tx, how->query, request, site_id);
+    char *rows = arena_alloc(tx->arena, (size_t)request->page_size * how->row_size);
+    *rows_r = rows;
+    *count_r = 0;
+    while ((got = stmt_step(stmt)) == DB_ROW)
+        how->read(tx, stmt, rows + (*count_r)++ * how->row_size);
+    return got == DB_DONE ? E_OK : tx_broken(tx);
+}
+
 struct stmt *list_serials(struct tx *tx, const struct list_query *query,
                           const struct list_request *request, const char *site_id)
 {

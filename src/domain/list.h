@@ -113,6 +113,17 @@ int64_t list_count(struct tx *tx, const struct list_query *query,
 struct stmt *list_page(struct tx *tx, const struct list_query *query,
                        const struct list_request *request, const char *site_id);
 
+/* How a list of which every row may be seen reads its rows. */
+struct list_rows {
+    const struct list_query *query;
+    size_t row_size;
+    void (*read)(struct tx *tx, struct stmt *stmt, void *row);
+};
+/* The page asked for, in an array in tx->arena, and how many rows fit in all. E400006 past
+ * the end. */
+enum err list_read(struct tx *tx, const struct list_rows *how, const struct list_request *request,
+                   const char *site_id, void **rows_r, size_t *count_r, int64_t *total_r);
+
 /* The serials of all that fits, in the order asked for, ready to be stepped. */
 struct stmt *list_serials(struct tx *tx, const struct list_query *query,
                           const struct list_request *request, const char *site_id);

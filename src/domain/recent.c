@@ -9,6 +9,7 @@
 #include "base/ident.h"
 #include "base/map.h"
 #include "domain/actor.h"
+#include "domain/usage.h"
 #include "store/tx.h"
 
 /* The last time that a user looked at an item. */
@@ -18,10 +19,24 @@ struct note {
     int64_t at;
 };
 
+/* How often an item was looked at, by whomever. */
+struct count {
+    char item_id[LUID_ROOM];
+    enum content_type type;
+    int64_t day, looks;
+};
+
+/* What is written at once. */
+struct notes {
+    struct map *last;   /* user and item -> struct note */
+    struct map *counts; /* item -> struct count */
+    struct map *users;  /* who looked -> themselves */
+};
+
 struct recents {
     pthread_mutex_t lock; /* guards all below */
-    struct map *notes;    /* user and item -> struct note */
-    int64_t last;         /* time of the newest note: no two are of the same */
+    struct notes notes;
+    int64_t last; /* time of the newest note: no two are of the same */
 };
 
 static void *must(void *p)
@@ -31,11 +46,23 @@ static void *must(void *p)
     return p;
 }
 
+static struct notes notes_new(void)
+{
+    return (struct notes){map_new(), map_new(), map_new()};
+}
+
+static void notes_free(struct notes *notes)
+{
+    map_free(&notes->last, free);
+    map_free(&notes->counts, free);
+    map_free(&notes->users, NULL);
+}
+
 struct recents *recents_new(void)
 {
     struct recents *recents = must(calloc(1, sizeof *recents));
     pthread_mutex_init(&recents->lock, NULL);
-    recents->notes = map_new();
+    recents->notes = notes_new();
     return recents;
 }
 
@@ -43,36 +70,68 @@ void recents_free(struct recents **recents)
 {
     if (!*recents)
         return;
-    map_free(&(*recents)->notes, free);
+    notes_free(&(*recents)->notes);
     pthread_mutex_destroy(&(*recents)->lock);
     free(*recents);
     *recents = NULL;
 }
 
-void recents_note(struct recents *recents, const char *user_id, enum content_type type,
-                  const char *item_id, int64_t now)
+static void note_last(struct recents *recents, const char *user_id, enum content_type type,
+                      const char *item_id)
 {
     char key[2 * LUID_ROOM];
     snprintf(key, sizeof key, "%.36s %.36s", user_id, item_id);
-    pthread_mutex_lock(&recents->lock);
-    recents->last = now > recents->last ? now : recents->last + 1;
-    struct note *note = map_get(recents->notes, key);
-    if (!note && map_count(recents->notes) < RECENTS_WAIT_MOST) {
+    struct note *note = map_get(recents->notes.last, key);
+    if (!note && map_count(recents->notes.last) < RECENTS_WAIT_MOST) {
         note = must(calloc(1, sizeof *note));
         snprintf(note->user_id, sizeof note->user_id, "%s", user_id);
         snprintf(note->item_id, sizeof note->item_id, "%s", item_id);
         note->is_view = type == TYPE_VIEW;
-        map_put(recents->notes, key, note);
+        map_put(recents->notes.last, key, note);
+        map_put(recents->notes.users, user_id, recents);
     }
     if (note)
         note->at = recents->last;
+}
+
+static void note_count(struct recents *recents, enum content_type type, const char *item_id,
+                       int64_t now)
+{
+    struct count *count = map_get(recents->notes.counts, item_id);
+    if (!count && map_count(recents->notes.counts) < RECENTS_WAIT_MOST) {
+        count = must(calloc(1, sizeof *count));
+        snprintf(count->item_id, sizeof count->item_id, "%s", item_id);
+        count->type = type;
+        map_put(recents->notes.counts, item_id, count);
+    }
+    if (!count)
+        return;
+    count->day = usage_day(now);
+    count->looks++;
+}
+
+void recents_note(struct recents *recents, const char *user_id, enum content_type type,
+                  const char *item_id, int64_t now)
+{
+    pthread_mutex_lock(&recents->lock);
+    recents->last = now > recents->last ? now : recents->last + 1;
+    note_last(recents, user_id, type, item_id);
+    note_count(recents, type, item_id, now);
     pthread_mutex_unlock(&recents->lock);
 }
 
 bool recents_wait(struct recents *recents)
 {
     pthread_mutex_lock(&recents->lock);
-    bool waits = map_count(recents->notes) > 0;
+    bool waits = map_count(recents->notes.counts) > 0;
+    pthread_mutex_unlock(&recents->lock);
+    return waits;
+}
+
+bool recents_wait_of(struct recents *recents, const char *user_id)
+{
+    pthread_mutex_lock(&recents->lock);
+    bool waits = map_get(recents->notes.users, user_id) != NULL;
     pthread_mutex_unlock(&recents->lock);
     return waits;
 }
@@ -120,35 +179,57 @@ static bool write_one(void *context, const char *key, void *value)
     return false;
 }
 
-static bool write_all(struct recents *recents, struct db *db, struct map **notes_r)
+struct gathering {
+    struct usage_looks *looks;
+    size_t count;
+};
+
+static bool gather_one(void *context, const char *key, void *value)
+{
+    struct gathering *g = context;
+    const struct count *count = value;
+    (void)key;
+    g->looks[g->count++] =
+        (struct usage_looks){count->item_id, count->type, count->day, count->looks};
+    return false;
+}
+
+static bool write_counts(struct db *db, struct map *counts)
+{
+    struct gathering g = {must(malloc((map_count(counts) + 1) * sizeof *g.looks)), 0};
+    map_sift(counts, gather_one, &g);
+    bool ok = usage_count(db, g.looks, g.count);
+    free(g.looks);
+    return ok;
+}
+
+/* Counts first: they take the locks under which the rest is written. */
+static bool write_all(struct recents *recents, struct db *db)
 {
     struct writing writing = {db, true};
     pthread_mutex_lock(&recents->lock);
-    *notes_r = recents->notes;
-    recents->notes = map_new();
+    struct notes notes = recents->notes;
+    recents->notes = notes_new();
     pthread_mutex_unlock(&recents->lock);
-    map_sift(*notes_r, write_one, &writing);
+    writing.ok = write_counts(db, notes.counts);
+    map_sift(notes.last, write_one, &writing);
+    notes_free(&notes);
     return writing.ok;
 }
 
 void recents_ride(struct recents *recents, struct db *db)
 {
-    struct map *notes;
     if (!recents_wait(recents) || !db_savepoint(db))
         return;
-    if (write_all(recents, db, &notes))
+    if (write_all(recents, db))
         db_release(db);
     else
         db_rollback_to(db); /* a convenience: what failed is not tried again */
-    map_free(&notes, free);
 }
 
 enum err recents_flush(struct recents *recents, struct tx *tx)
 {
-    struct map *notes;
-    bool ok = write_all(recents, tx->db, &notes);
-    map_free(&notes, free);
-    return ok ? E_OK : tx_broken(tx);
+    return write_all(recents, tx->db) ? E_OK : tx_broken(tx);
 }
 
 /* ---- reading */

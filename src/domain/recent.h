@@ -1,6 +1,6 @@
-/* recent: what users looked at lately.
+/* recent: what users looked at lately, and how often (domain/usage.h).
  *
- * To have read a view or a workbook is noted in memory, so that reading waits for
+ * To have looked at a view or a workbook is noted in memory, so that looking waits for
  * nothing; the notes are written along with the commits that are under way, or about
  * once a second (as events are, trust/record.h). What is not written when the process
  * ends abruptly is lost: it is a convenience, no record. Thread-safe. */
@@ -21,16 +21,17 @@ struct tx;
 
 enum {
     RECENTS_KEPT = 50,        /* of each user */
-    RECENTS_WAIT_MOST = 10000 /* notes in memory; further ones are dropped */
+    RECENTS_WAIT_MOST = 10000 /* notes in memory; what has none by then is dropped */
 };
 
 struct recents *recents_new(void);
 void recents_free(struct recents **recents);
-/* The user read that workbook or view; ids as they are kept. */
+/* The user looked at that workbook or view, which counts; ids as they are kept. */
 void recents_note(struct recents *recents, const char *user_id, enum content_type type,
                   const char *item_id, int64_t now);
-/* True where notes wait to be written. */
+/* True where notes wait to be written: of anybody, of that user. */
 bool recents_wait(struct recents *recents);
+bool recents_wait_of(struct recents *recents, const char *user_id);
 /* Writes what waits, inside a write transaction: for a ride along with others, which
  * it harms in no case; and for an act of its own. */
 void recents_ride(struct recents *recents, struct db *db);

@@ -17,11 +17,15 @@
 #define KIND                                                                        \
     "CASE WHEN e.project_id IS NOT NULL THEN 'project' WHEN e.view_id IS NOT NULL " \
     "THEN 'view' ELSE c.content_type END"
-#define HITS                                                                                     \
-    "CASE WHEN e.view_id IS NOT NULL THEN v.hits ELSE COALESCE((SELECT SUM(w.hits) FROM view w " \
-    "WHERE w.workbook_id = e.content_id), 0) END"
+#define HITS "(CASE WHEN e.view_id IS NOT NULL THEN v.hits ELSE COALESCE(c.hits, 0) END)"
 #define MODIFIED "COALESCE(v.updated_at, c.updated_at, p.updated_at)"
 #define TITLE_KEY "COALESCE(v.name_key, c.name_key, p.name_key)"
+/* Of workbooks that use a published data source; sought along an index. */
+#define WORKBOOKS                                                                            \
+    "CASE WHEN e.content_id IS NOT NULL AND c.content_type = 'datasource' THEN (SELECT "     \
+    "COUNT(DISTINCT w.id) FROM connection k JOIN content w ON w.id = k.content_id WHERE "    \
+    "k.datasource_content_url = c.content_url AND w.site_id = c.site_id AND w.content_type " \
+    "= 'workbook') ELSE 0 END"
 
 static const char COLUMNS[] =
     "SELECT " KIND ", COALESCE(v.serial, c.serial, p.serial), COALESCE(v.id, c.id, p.id), "
@@ -29,8 +33,7 @@ static const char COLUMNS[] =
     "COALESCE(c.description, p.description) END, o.name, o.full_name, o.email, o.serial, p.id, "
     "p.name, p.serial, CASE WHEN e.view_id IS NOT NULL THEN c.name WHEN e.project_id IS NOT NULL "
     "THEN above.name ELSE p.name END, v.sheet_type, c.data_type, COALESCE(c.has_extracts, 0), "
-    "COALESCE(c.is_certified, 0), " HITS
-    ", COALESCE(v.created_at, c.created_at, p.created_at), " MODIFIED;
+    "COALESCE(c.is_certified, 0), COALESCE(v.created_at, c.created_at, p.created_at), " MODIFIED;
 
 static const char JOINS[] =
     " LEFT JOIN view v ON v.id = e.view_id LEFT JOIN content c ON c.id = COALESCE(e.content_id, "
@@ -38,13 +41,32 @@ static const char JOINS[] =
     "project above ON above.id = p.parent_id JOIN site_user o ON o.id = COALESCE(c.owner_id, "
     "p.owner_id) WHERE e.site_id = ?1 AND COALESCE(v.hidden, 0) = 0";
 
+enum { FIELD_COUNT = 8 };
+
 /* Seconds: so clients see times, and so they compare them. */
-static const struct list_field FIELDS[] = {
+static const struct list_field FIELDS[FIELD_COUNT] = {
     {"type", KIND, LIST_TEXT, OPS_EQ | OPS_IN},
     {"ownerId", "o.serial", LIST_NUMBER, OPS_EQ | OPS_IN},
     {"modifiedTime", "(" MODIFIED " / 1000 * 1000)", LIST_TIME, OPS_EQ | OPS_IN | OPS_COMPARE},
     {"hitsTotal", HITS, LIST_NUMBER, 0},
+    {"downstreamWorkbookCount", WORKBOOKS, LIST_NUMBER, 0},
 };
+
+static struct list_field span(struct tx *tx, const char *name, int64_t days)
+{
+    const char *hits = usage_since_sql(tx, "e.view_id", "e.content_id", usage_day(tx->now) - days);
+    return (struct list_field){name, hits, LIST_NUMBER, 0};
+}
+
+/* The fields; those of spans are about today. */
+static const struct list_field *fields_of(struct tx *tx)
+{
+    struct list_field *fields = arena_memdup(tx->arena, FIELDS, sizeof FIELDS);
+    fields[FIELD_COUNT - 3] = span(tx, "hitsSmallSpanTotal", USAGE_ONE_MONTH);
+    fields[FIELD_COUNT - 2] = span(tx, "hitsMediumSpanTotal", USAGE_THREE_MONTHS);
+    fields[FIELD_COUNT - 1] = span(tx, "hitsLargeSpanTotal", USAGE_TWELVE_MONTHS);
+    return fields;
+}
 
 struct finding {
     const struct search_request *request;
@@ -110,9 +132,8 @@ static void read_hit(struct tx *tx, struct stmt *stmt, struct search_hit *hit)
         .connection_type = tx_text(tx, stmt, 14),
         .has_extracts = stmt_get_int(stmt, 15) != 0,
         .is_certified = stmt_get_int(stmt, 16) != 0,
-        .hits = stmt_get_int(stmt, 17),
-        .created_at = stmt_get_int(stmt, 18),
-        .modified_at = stmt_get_int(stmt, 19),
+        .created_at = stmt_get_int(stmt, 17),
+        .modified_at = stmt_get_int(stmt, 18),
     };
 }
 
@@ -157,8 +178,18 @@ static enum err walk(struct tx *tx, struct finding *f, const struct seen *seen,
     return got == DB_DONE ? E_OK : tx_broken(tx);
 }
 
-/* Of a page of several types: by one query for views, by one for the rest. */
-static enum err fill_tags(struct tx *tx, struct search_hit *hits, size_t count)
+static enum err fill_some(struct tx *tx, enum content_type type, struct search_hit *hits,
+                          size_t count)
+{
+    enum err err = tag_fill(tx, type, hits, count, sizeof *hits, offsetof(struct search_hit, id),
+                            offsetof(struct search_hit, tags));
+    return err ? err
+               : usage_fill(tx, type, hits, count, sizeof *hits, offsetof(struct search_hit, id),
+                            offsetof(struct search_hit, usage));
+}
+
+/* Tags and usage of a page of several types: those of views, then those of the rest. */
+static enum err fill(struct tx *tx, struct search_hit *hits, size_t count)
 {
     struct search_hit *of[2] = {arena_alloc(tx->arena, (count + 1) * sizeof *hits),
                                 arena_alloc(tx->arena, (count + 1) * sizeof *hits)};
@@ -169,8 +200,7 @@ static enum err fill_tags(struct tx *tx, struct search_hit *hits, size_t count)
         of[view][counts[view]++] = hits[i];
     }
     for (int view = 0; view < 2 && !err; view++)
-        err = tag_fill(tx, view ? TYPE_VIEW : TYPE_WORKBOOK, of[view], counts[view], sizeof *hits,
-                       offsetof(struct search_hit, id), offsetof(struct search_hit, tags));
+        err = fill_some(tx, view ? TYPE_VIEW : TYPE_WORKBOOK, of[view], counts[view]);
     for (size_t i = 0; i < count && !err; i++) {
         bool view = hits[i].type == TYPE_VIEW;
         hits[i] = of[view][at[view]++];
@@ -189,8 +219,8 @@ enum err search(struct tx *tx, const struct actor *actor, const struct search_re
     if (terms && utf8_count(terms) > SEARCH_TERMS_MOST)
         return tx_refuse(tx, E400000, "The terms can't be longer than %d characters.",
                          SEARCH_TERMS_MOST);
-    enum err err = list_parse(tx, FIELDS, sizeof FIELDS / sizeof *FIELDS, NULL, NULL,
-                              request->filter, request->order, &f.conditions);
+    enum err err = list_parse(tx, fields_of(tx), FIELD_COUNT, NULL, NULL, request->filter,
+                              request->order, &f.conditions);
     if (!err)
         err = find_seen(tx, actor, &seen);
     if (err)
@@ -204,5 +234,5 @@ enum err search(struct tx *tx, const struct actor *actor, const struct search_re
     }
     ask(tx, actor, &f);
     err = walk(tx, &f, &seen, *hits_r, count_r, total_r);
-    return err ? err : fill_tags(tx, *hits_r, *count_r);
+    return err ? err : fill(tx, *hits_r, *count_r);
 }

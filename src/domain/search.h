@@ -13,6 +13,7 @@
 #include "domain/capability.h"
 #include "domain/list.h"
 #include "domain/tag.h"
+#include "domain/usage.h"
 
 struct actor;
 struct tx;
@@ -33,8 +34,9 @@ struct search_hit {
     const char *sheet_type;      /* of a view, else NULL */
     const char *connection_type; /* of a data source, else NULL */
     bool has_extracts, is_certified;
-    int64_t serial, owner_serial, project_serial, hits, created_at, modified_at;
+    int64_t serial, owner_serial, project_serial, created_at, modified_at;
     struct tag_list tags;
+    struct usage usage; /* nothing of a project */
 };
 
 enum { SEARCH_LIMIT_MOST = 2000, SEARCH_LIMIT_USUAL = 10, SEARCH_TERMS_MOST = 1000 };

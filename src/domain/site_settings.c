@@ -112,7 +112,7 @@ bool one_of(const char *value, const char *const *words, size_t count)
 
 /* The form of names in the tz database: America/Argentina/Buenos_Aires, Etc/GMT+5.
  * Whether this machine knows the zone is asked where times are reckoned. */
-static bool zone_fits(const char *value)
+bool site_zone_fits(const char *value)
 {
     static const char allowed[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/";
@@ -137,7 +137,7 @@ static bool value_fits(const struct site_attribute *a, const char *value)
     case SITE_CAPACITY:
         return whole(value, &n) && n >= -1;
     case SITE_ZONE:
-        return zone_fits(value);
+        return site_zone_fits(value);
     case SITE_ASK: /* the first is of older versions, and clients still send it */
         return ONE_OF(value, "EnabledByDefault", "DisabledByDefault", "DisabledAlways");
     case SITE_ENCRYPTION:

@@ -23,6 +23,8 @@ const char *settings_of_server(struct tx *tx, const struct site *site,
 const char *settings_merge(struct tx *tx, const struct site *before, const struct site_spec *spec,
                            const struct site_embedding *embedding);
 
+/* The form of a time zone's name; "" has it, too. */
+bool site_zone_fits(const char *value);
 bool one_of(const char *value, const char *const *words, size_t count);
 #define ONE_OF(value, ...)                            \
     one_of(value, (const char *const[]){__VA_ARGS__}, \

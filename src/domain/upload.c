@@ -22,10 +22,18 @@ static const char *new_id(struct tx *tx)
     return arena_printf(tx->arena, "%lld:%s-1:0", (long long)tx_serial(tx, "upload"), digits);
 }
 
+enum err upload_may_begin(struct tx *tx, const struct actor *actor)
+{
+    if (role_may_publish(actor->role))
+        return E_OK;
+    return tx_refuse(tx, E403015, "The site role %s may not publish.", role_name(actor->role));
+}
+
 enum err upload_begin(struct tx *tx, const struct actor *actor, struct upload *upload_r)
 {
-    if (!role_may_publish(actor->role))
-        return tx_refuse(tx, E403015, "The site role %s may not publish.", role_name(actor->role));
+    enum err err = upload_may_begin(tx, actor);
+    if (err)
+        return err;
     *upload_r = (struct upload){.id = new_id(tx)};
     struct stmt *stmt =
         db_prepare(tx->db, "INSERT INTO upload (id, site_id, user_id, created_at, updated_at) "

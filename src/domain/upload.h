@@ -16,9 +16,11 @@ struct upload {
     int64_t size_bytes, pieces;
 };
 
-/* E403015 where the actor's site role may not publish. */
+/* E403015 where the actor's site role may not publish. Asks no repository. */
+enum err upload_may_begin(struct tx *tx, const struct actor *actor);
+/* E403015 as above. */
 enum err upload_begin(struct tx *tx, const struct actor *actor, struct upload *upload_r);
-/* E404015 where it is no session of the actor; E403007 as above. */
+/* E404015 where it is no session of the actor; E403007 where the role may not publish. */
 enum err upload_get(struct tx *tx, const struct actor *actor, const char *id,
                     struct upload *upload_r);
 enum err upload_append(struct tx *tx, const struct actor *actor, const char *id,

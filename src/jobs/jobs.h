@@ -47,7 +47,8 @@ struct job_run {
 
 struct job_runner {
     const char *kind;
-    /* False: it was told to stop (job_run_stopped). May be NULL. */
+    /* False: it was told to stop (job_run_stopped), or what it needs can't be had now:
+     * later from the start. May be NULL. */
     bool (*prepare)(struct job_run *run);
     enum job_verdict (*apply)(struct job_run *run, struct tx *tx);
     void *context;
@@ -98,6 +99,8 @@ struct job_spec {
     const char *site_id, *user_id, *kind;
     const char *title, *subtitle, *args; /* NULL: "" */
     int priority;                        /* 0: the usual one */
+    const char *blob_id; /* bytes that the job works on, named until it ends; NULL: none */
+    int64_t blob_bytes;
 };
 
 enum { JOB_PRIORITY_USUAL = 50 };

@@ -8,6 +8,9 @@
 static const char *const STATUS[] = {
     [JOB_SUCCEEDED] = "Success", [JOB_FAILED] = "Failed", [JOB_CANCELLED] = "Cancelled"};
 
+/* A job that ends lets go of what it worked on. */
+#define NO_BLOB "blob_id = NULL, blob_bytes = NULL, "
+
 static bool done(struct stmt *stmt)
 {
     return stmt_step(stmt) == DB_DONE;
@@ -142,7 +145,7 @@ bool queue_end(struct tx *tx, const struct claim *claim, enum job_finish finish,
 {
     struct stmt *stmt =
         db_prepare(tx->db, "UPDATE job SET status = ?4, finish_code = ?5, notes = ?6, "
-                           "progress = 100, lease_owner = NULL, lease_until = NULL, "
+                           "progress = 100, lease_owner = NULL, lease_until = NULL, " NO_BLOB
                            "completed_at = ?7, updated_at = ?7 WHERE " HOLDS);
     bind_claim(stmt, claim);
     stmt_text(stmt, 4, STATUS[finish]);
@@ -178,9 +181,9 @@ static bool fail_exhausted(struct tx *tx)
     if (!done(stmt))
         return false;
     stmt = db_prepare(tx->db, "UPDATE job SET status = 'Failed', finish_code = 1, "
-                              "lease_owner = NULL, lease_until = NULL, completed_at = ?1, "
-                              "updated_at = ?1 WHERE status = 'InProgress' AND lease_until < ?1 "
-                              "AND attempts >= ?2");
+                              "lease_owner = NULL, lease_until = NULL, " NO_BLOB
+                              "completed_at = ?1, updated_at = ?1 WHERE status = 'InProgress' "
+                              "AND lease_until < ?1 AND attempts >= ?2");
     stmt_int(stmt, 1, tx->now);
     stmt_int(stmt, 2, QUEUE_ATTEMPTS_MOST);
     return done(stmt);
@@ -220,8 +223,8 @@ enum err jobs_cancel(struct tx *tx, const char *site_id, const char *id, bool *c
 {
     struct stmt *stmt =
         db_prepare(tx->db, "UPDATE job SET status = 'Cancelled', finish_code = 2, "
-                           "lease_owner = NULL, lease_until = NULL, completed_at = ?3, "
-                           "updated_at = ?3 WHERE id = ?1 AND site_id = ?2 AND "
+                           "lease_owner = NULL, lease_until = NULL, " NO_BLOB
+                           "completed_at = ?3, updated_at = ?3 WHERE id = ?1 AND site_id = ?2 AND "
                            "status IN ('Pending', 'InProgress')");
     stmt_text(stmt, 1, id);
     stmt_text(stmt, 2, site_id);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "content/repack.h"
@@ -45,7 +46,7 @@ enum err blob_of_pieces(struct call *call, const char *const *ids, size_t count,
     char why[BLOB_WHY_ROOM] = "";
     enum blob_result result = BLOB_OK;
     if (count == 1) {
-        result = blob_find(call->config->blobs, ids[0], blob_r, why, sizeof why);
+        result = blob_renew(call->config->blobs, ids[0], blob_r, why, sizeof why);
         return result == BLOB_OK ? E_OK : failed(call, result, why);
     }
     struct blob_writer *writer = blob_write_begin(call->config->blobs);
@@ -61,6 +62,21 @@ enum err blob_of_pieces(struct call *call, const char *const *ids, size_t count,
         result = blob_finish(&writer, blob_r, why, sizeof why);
     else
         blob_abandon(&writer);
+    return result == BLOB_OK ? E_OK : failed(call, result, why);
+}
+
+enum err blob_to_name(struct call *call, const struct blob *blob)
+{
+    char why[BLOB_WHY_ROOM] = "";
+    struct blob found;
+    const struct rest_config *config = call->config;
+    if (config->blob_age_ms && clock_now() - blob->stored_at > config->blob_age_ms / 2)
+        return failed(call, BLOB_FAILED, "a blob was stored too long ago to be named");
+    if (lanes_abilities(config->lanes) & DB_ONE_WRITER)
+        return E_OK; /* the sweeper is of this process, and the store keeps the two apart */
+    if (!db_lock(call->tx.db, blob->id))
+        return tx_broken(&call->tx);
+    enum blob_result result = blob_find(config->blobs, blob->id, &found, why, sizeof why);
     return result == BLOB_OK ? E_OK : failed(call, result, why);
 }
 

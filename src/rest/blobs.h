@@ -11,6 +11,10 @@ enum err blob_of_part(struct call *call, const struct part *part, struct blob *b
 /* The bytes of several blobs, one after the other, as one. */
 enum err blob_of_pieces(struct call *call, const char *const *ids, size_t count,
                         struct blob *blob_r);
+/* For who will name a blob by a row: the first thing in the transaction that does. Refuses
+ * (E500000) a blob that the sweeper may have taken by now (domain/blob_sweep.h), which
+ * happens to nothing that was stored, or renewed, lately. */
+enum err blob_to_name(struct call *call, const struct blob *blob);
 struct repack;
 /* What comes out of a stream. */
 enum err blob_of_stream(struct call *call, struct repack *repack, struct blob *blob_r);

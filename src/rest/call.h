@@ -49,6 +49,7 @@ struct call {
     int version; /* VERSION() of the URI */
     const char *version_text;
     bool json;           /* the answer's form */
+    bool fleeting;       /* the answer is not kept, though its handler keeps: set by that */
     const struct el *in; /* root of the request document; NULL where there is none */
     struct {
         int fd; /* the file that `bytes` are mapped from; -1: they are in memory */
@@ -64,11 +65,12 @@ struct call {
     enum err (*step)(struct call *call); /* what runs now */
     enum err (*next)(struct call *call); /* set by call_next */
     enum lane next_lane;
-    void (*committed)(struct call *call); /* set by a step that writes: after its commit */
-    void (*wait)(struct call *call);      /* set by call_wait */
-    void *state;                          /* a handler's own, from step to step */
-    enum err err;                         /* how it ended */
-    struct event event;                   /* about this call, for the record */
+    enum err (*after_looks)(struct call *call); /* set by call_after_looks */
+    void (*committed)(struct call *call);       /* set by a step that writes: after its commit */
+    void (*wait)(struct call *call);            /* set by call_wait */
+    void *state;                                /* a handler's own, from step to step */
+    enum err err;                               /* how it ended */
+    struct event event;                         /* about this call, for the record */
     bool record_it; /* a sign-in or sign-out: recorded also when it went well */
     bool recorded;
     struct call_file file; /* an answer out of a file, instead of out */
@@ -99,9 +101,14 @@ enum err call_list(struct call *call, const struct list_field *fields, size_t co
                    struct list_request *list_r);
 /* Writes the pagination element. */
 void call_pagination(struct call *call, const struct list_request *list, int64_t total);
-/* The caller looked at that workbook or view: noted for Get Recently Viewed (recents.c).
+/* The caller looked at that workbook or view: noted for Get Recently Viewed, and counted
+ * (recents.c).
  * A handler that says so must not let its answers be kept. */
 void call_viewed(struct call *call, enum content_type type, const char *id);
+
+/* Continues with `step`, once the looks that the caller had here are written, which may
+ * take a commit; the others are within a second. For answers that tell usage. */
+enum err call_after_looks(struct call *call, enum err (*step)(struct call *call));
 
 /* "http://host:port" of this server, as the caller wrote it. */
 const char *call_origin(struct call *call);

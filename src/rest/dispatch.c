@@ -148,8 +148,8 @@ static void send_bytes(struct call *call, int status, const char *bytes, size_t 
 
 static bool keeps_answer(const struct call *call)
 {
-    return call->method && call->method->handler->keeps && call->caller && !call->err &&
-           lanes_abilities(call->config->lanes) & DB_SOLE_OWNER;
+    return call->method && call->method->handler->keeps && !call->fleeting && call->caller &&
+           !call->err && lanes_abilities(call->config->lanes) & DB_SOLE_OWNER;
 }
 
 /* Answers hold addresses of their own server. */

@@ -14,10 +14,29 @@ static void write_time(struct el *el, const char *name, int64_t at)
         doc_attr_time(el, name, at);
 }
 
+/* What became of an extract is told beside the item that it belongs to, the name of
+ * which is the job's subtitle. */
+static void write_refresh(struct el *el, const struct job *job)
+{
+    const char *at = job->notes, *space = strchr(job->args, ' ');
+    struct job_note note;
+    struct el *refresh = doc_child(el, "extractRefreshJob");
+    bool noted = job_note_next(el->arena, &at, &note);
+    doc_text(refresh, "notes", noted && note.text ? note.text : "");
+    struct el *item =
+        doc_child(refresh, arena_strndup(el->arena, job->args, (size_t)(space - job->args)));
+    doc_attr(item, "id", space + 1);
+    doc_attr(item, "name", job->subtitle);
+}
+
 static void write_notes(struct el *el, const struct job *job)
 {
     const char *at = job->notes;
     struct job_note note;
+    if (strchr(job->args, ' ')) {
+        write_refresh(el, job);
+        return;
+    }
     if (!*at)
         return;
     struct el *notes = doc_child(el, "statusNotes");

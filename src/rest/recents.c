@@ -38,18 +38,25 @@ static enum err write_recents(struct call *call)
     return err;
 }
 
-/* What was noted a moment ago is shown too. */
-static enum err flush_then_write(struct call *call)
+static enum err flush(struct call *call)
 {
     enum err err = recents_flush(call->config->recents, &call->tx);
     call->job.quiet = true;
-    return err ? err : write_recents(call);
+    return err ? err : call_next(call, LANE_READ, call->after_looks);
 }
 
+enum err call_after_looks(struct call *call, enum err (*step)(struct call *call))
+{
+    call->after_looks = step;
+    return recents_wait_of(call->config->recents, call->actor->user_id)
+               ? call_next(call, LANE_WRITE, flush)
+               : step(call);
+}
+
+/* What was noted a moment ago is shown too. */
 static enum err recent_list_call(struct call *call)
 {
-    return recents_wait(call->config->recents) ? call_next(call, LANE_WRITE, flush_then_write)
-                                               : write_recents(call);
+    return call_after_looks(call, write_recents);
 }
 
 const struct handler rest_recent_list = {recent_list_call, STARTS_READING, false};

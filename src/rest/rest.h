@@ -40,6 +40,7 @@ struct rest_config {
     struct jobs *jobs;
     struct blobs *blobs;
     const char *spool;               /* directory of files that end with their call */
+    int64_t blob_age_ms;             /* for which a blob is left alone that no row names */
     bool tls;                        /* it listens by HTTPS */
     size_t body_limit, import_limit; /* bytes of a body; of one that carries a file */
 };

@@ -103,7 +103,10 @@ static void add_hit(struct call *call, struct buf *out, const struct search_hit 
     }
     if (hit->type == TYPE_DATASOURCE || hit->type == TYPE_WORKBOOK)
         add_flag(out, "hasExtracts", hit->has_extracts);
-    add_number(out, "hitsTotal", hit->hits);
+    add_number(out, "hitsTotal", hit->usage.total);
+    add_number(out, "hitsSmallSpanTotal", hit->usage.one_month);
+    add_number(out, "hitsMediumSpanTotal", hit->usage.three_months);
+    add_number(out, "hitsLargeSpanTotal", hit->usage.twelve_months);
     add_time(out, "createdTime", hit->created_at);
     add_time(out, "modifiedTime", hit->modified_at);
     add_tags(out, &hit->tags);

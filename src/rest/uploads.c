@@ -32,8 +32,10 @@ static enum err append_commit(struct call *call)
 {
     const struct blob *blob = call->state;
     struct upload upload;
-    enum err err = upload_append(&call->tx, call->actor, call_param(call, "upload-session-id"),
-                                 blob->id, (int64_t)blob->size, &upload);
+    enum err err = blob_to_name(call, blob);
+    if (!err)
+        err = upload_append(&call->tx, call->actor, call_param(call, "upload-session-id"), blob->id,
+                            (int64_t)blob->size, &upload);
     if (!err)
         write_upload(call, &upload);
     return err;

@@ -23,7 +23,8 @@ static enum err add_job(struct call *call)
 {
     const struct adding *adding = call->state;
     struct job job;
-    enum err err = job_add(&call->tx, call->actor, adding->kind, adding->payload, &job);
+    struct job_order order = {.kind = adding->kind, .payload = adding->payload};
+    enum err err = job_add(&call->tx, call->actor, &order, &job);
     if (err)
         return err;
     write_job(doc_child(call->out, "job"), &job);

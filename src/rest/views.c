@@ -2,6 +2,8 @@
  * for Workbook, Delete View. */
 #include "domain/view.h"
 
+#include <string.h>
+
 #include "rest/call.h"
 #include "rest/fields.h"
 #include "rest/handlers.h"
@@ -18,7 +20,7 @@ static enum err read_usage(struct call *call, bool *usage_r)
     return item_query_flag(call, "includeUsageStatistics", E400008, usage_r);
 }
 
-static enum err view_get_call(struct call *call)
+static enum err view_get_step(struct call *call)
 {
     struct view view;
     bool usage;
@@ -36,9 +38,24 @@ static enum err view_get_call(struct call *call)
     return E_OK;
 }
 
+/* What tells usage tells the caller's own looks too; what does not waits for nothing. */
+static enum err step_of_usage(struct call *call, bool tells_usage,
+                              enum err (*step)(struct call *call))
+{
+    call->fleeting = tells_usage; /* looks count up while the repository stands still */
+    return tells_usage ? call_after_looks(call, step) : step(call);
+}
+
+static enum err view_get_call(struct call *call)
+{
+    bool usage;
+    enum err err = read_usage(call, &usage);
+    return err ? err : step_of_usage(call, usage, view_get_step);
+}
+
 const struct handler rest_view_get = {view_get_call, STARTS_READING, false};
 
-static enum err view_list_of_workbook_call(struct call *call)
+static enum err view_list_of_workbook_step(struct call *call)
 {
     struct view *views;
     size_t count;
@@ -59,12 +76,34 @@ static enum err view_list_of_workbook_call(struct call *call)
     return E_OK;
 }
 
+static enum err view_list_of_workbook_call(struct call *call)
+{
+    bool usage;
+    enum err err = read_usage(call, &usage);
+    return err ? err : step_of_usage(call, usage, view_list_of_workbook_step);
+}
+
 const struct handler rest_view_list_of_workbook = {view_list_of_workbook_call, STARTS_READING,
                                                    true};
 
-static void write_listed(struct call *call, const struct fields *fields, bool usage,
+struct view_list_request {
+    struct list_request list;
+    struct fields fields;
+    bool usage;
+};
+
+static enum err read_list(struct call *call, struct view_list_request *request)
+{
+    enum err err = call_list(call, view_fields, view_field_count, &request->list);
+    if (!err)
+        err = read_usage(call, &request->usage);
+    return err ? err : fields_parse(call, &VIEW_FIELDS, &request->fields);
+}
+
+static void write_listed(struct call *call, const struct view_list_request *request,
                          const struct view *views, size_t count)
 {
+    const struct fields *fields = &request->fields;
     struct el *wrapper = doc_child(call->out, "views");
     bool more = fields->all || fields->count;
     for (size_t i = 0; i < count; i++) {
@@ -72,33 +111,48 @@ static void write_listed(struct call *call, const struct fields *fields, bool us
         write_view(el, &views[i], more ? VIEW_EVERY : VIEW_LISTED);
         if (more)
             fields_apply(fields, el);
-        else if (usage)
+        else if (request->usage)
             write_view_usage(el, &views[i]);
     }
 }
 
-static enum err view_list_call(struct call *call)
+static enum err view_list_step(struct call *call)
 {
-    struct list_request list;
-    struct fields fields;
+    struct view_list_request request;
     struct view *views;
     size_t count;
     int64_t total;
-    bool usage;
-    enum err err = call_list(call, view_fields, view_field_count, &list);
+    enum err err = read_list(call, &request);
     if (!err)
-        err = read_usage(call, &usage);
-    if (!err)
-        err = fields_parse(call, &VIEW_FIELDS, &fields);
-    if (!err)
-        err = view_list(&call->tx, call->actor, &list, &views, &count, &total);
+        err = view_list(&call->tx, call->actor, &request.list, &views, &count, &total);
     if (err)
         return err;
-    if (usage && fields.count && fields.count < FIELDS_MOST)
-        fields.chosen[fields.count++] = "usage";
-    call_pagination(call, &list, total);
-    write_listed(call, &fields, usage, views, count);
+    if (request.usage && request.fields.count && request.fields.count < FIELDS_MOST)
+        request.fields.chosen[request.fields.count++] = "usage";
+    call_pagination(call, &request.list, total);
+    write_listed(call, &request, views, count);
     return E_OK;
+}
+
+/* By what it shows, or by which views it shows in which order. */
+static bool tells_usage(const struct view_list_request *request)
+{
+    const struct list_request *list = &request->list;
+    bool tells = request->usage || request->fields.all;
+    for (size_t i = 0; i < request->fields.count; i++)
+        tells = tells || strcmp(request->fields.chosen[i], "usage") == 0;
+    for (size_t i = 0; i < list->condition_count; i++)
+        tells = tells || strcmp(list->conditions[i].field->name, "hitsTotal") == 0;
+    for (size_t i = 0; i < list->sort_count; i++)
+        tells = tells || strcmp(list->sorts[i].field->name, "hitsTotal") == 0;
+    return tells;
+}
+
+static enum err view_list_call(struct call *call)
+{
+    struct view_list_request request;
+    enum err err = read_list(call, &request);
+    return err ? err : step_of_usage(call, tells_usage(&request), view_list_step);
 }
 
 const struct handler rest_view_list = {view_list_call, STARTS_READING, true};

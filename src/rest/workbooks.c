@@ -1,6 +1,7 @@
 /* workbooks.c: Get Workbook (by LUID, by content URL), Query Workbooks for Site and for
  * User, Update and Delete Workbook. */
 #include "domain/content_item.h"
+#include "domain/freshness.h"
 #include "rest/call.h"
 #include "rest/handlers.h"
 #include "rest/items.h"
@@ -11,12 +12,49 @@ static const struct field_names WORKBOOK_FIELDS = {
     "project;owner;tags",
     /* The last three are known, and shown by nothing yet. */
     "encryptExtracts;sheetCount;hasExtracts;lastPublishedAt;shareDescription;location;"
-    "dataAccelerationConfig;primaryContentUrl;recentlyViewed;favoritesTotal"};
+    "dataAccelerationConfig;dataFreshnessPolicy;primaryContentUrl;recentlyViewed;favoritesTotal"};
+
+static void read_intervals(struct call *call, const struct el *el, struct freshness_spec *spec)
+{
+    size_t count = 0;
+    const struct el *first = doc_find(doc_find(el, "intervals"), "interval");
+    for (const struct el *at = first; at; at = doc_next(at))
+        count++;
+    struct freshness_interval *intervals =
+        arena_alloc(call->tx.arena, (count + 1) * sizeof *intervals);
+    for (const struct el *at = first; at; at = doc_next(at))
+        intervals[spec->at.interval_count++] =
+            (struct freshness_interval){doc_get(at, "weekDay"), doc_get(at, "monthDay")};
+    spec->at.intervals = intervals;
+}
+
+static enum err read_freshness(struct call *call, const struct el *el,
+                               struct content_change *change)
+{
+    const struct el *policy = doc_find(el, "dataFreshnessPolicy");
+    const struct el *every = doc_find(policy, "freshEverySchedule");
+    const struct el *at = doc_find(policy, "freshAtSchedule");
+    if (!policy)
+        return E_OK;
+    struct freshness_spec spec = {
+        .option = doc_get(policy, "option"),
+        .every = {every != NULL, doc_get(every, "frequency"), doc_get(every, "value")},
+        .at = {.given = at != NULL,
+               .frequency = doc_get(at, "frequency"),
+               .time = doc_get(at, "time"),
+               .time_zone = doc_get(at, "timezone")}};
+    read_intervals(call, at, &spec);
+    struct freshness *freshness = arena_alloc(call->tx.arena, sizeof *freshness);
+    change->freshness = freshness;
+    return freshness_read(&call->tx, &spec, freshness);
+}
 
 static enum err read_change(struct call *call, const struct el *el, struct content_change *change)
 {
     enum err err = item_read_flag(call, el, "showTabs", &change->show_tabs);
-    return err ? err : item_read_flag(call, el, "encryptExtracts", &change->encrypts_extracts);
+    if (!err)
+        err = item_read_flag(call, el, "encryptExtracts", &change->encrypts_extracts);
+    return err ? err : read_freshness(call, el, change);
 }
 
 static const struct item_kind WORKBOOKS = {TYPE_WORKBOOK,    "workbook",      "workbooks",

@@ -6,6 +6,7 @@
 #include "domain/connection.h"
 #include "domain/content_item.h"
 #include "domain/flow_step.h"
+#include "domain/freshness.h"
 #include "domain/view.h"
 #include "rest/call.h"
 
@@ -97,6 +98,39 @@ static enum err write_views(struct call *call, struct el *el, const struct conte
     return E_OK;
 }
 
+static void write_fresh_at(struct call *call, struct el *policy, const struct freshness *freshness)
+{
+    const char **days;
+    bool of_week;
+    struct el *at = doc_child(policy, "freshAtSchedule");
+    doc_attr(at, "frequency", freshness->frequency);
+    doc_attr(at, "time", freshness->time);
+    doc_attr(at, "timezone", freshness->time_zone);
+    struct el *intervals = doc_child(at, "intervals");
+    size_t count = freshness_days(&call->tx, freshness, &days, &of_week);
+    for (size_t i = 0; i < count; i++)
+        doc_attr(doc_item(intervals, "interval"), of_week ? "weekDay" : "monthDay", days[i]);
+}
+
+static enum err write_freshness(struct call *call, struct el *el,
+                                const struct content_item *workbook)
+{
+    struct freshness freshness;
+    enum err err = freshness_get(&call->tx, workbook->id, &freshness);
+    if (err)
+        return err;
+    struct el *policy = doc_child(el, "dataFreshnessPolicy");
+    doc_attr(policy, "option", freshness_option(&freshness));
+    if (freshness.policy == FRESH_EVERY) {
+        struct el *every = doc_child(policy, "freshEverySchedule");
+        doc_attr(every, "frequency", freshness.frequency);
+        doc_attr_count(every, "value", freshness.value);
+    }
+    if (freshness.policy == FRESH_AT)
+        write_fresh_at(call, policy, &freshness);
+    return E_OK;
+}
+
 enum err write_workbook(struct call *call, struct el *el, const struct content_item *workbook,
                         enum item_parts parts)
 {
@@ -127,7 +161,7 @@ enum err write_workbook(struct call *call, struct el *el, const struct content_i
     /* There is no accelerator here: nothing is ever accelerated. */
     if (parts != ITEM_LISTED)
         doc_attr_bool(doc_child(el, "dataAccelerationConfig"), "accelerationEnabled", false);
-    return err;
+    return err || parts == ITEM_LISTED ? err : write_freshness(call, el, workbook);
 }
 
 /* ---- data sources */

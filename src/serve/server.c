@@ -21,17 +21,23 @@
 #include "cli/eas_config.h"
 #include "domain/actor.h"
 #include "domain/project.h"
+#include "domain/publish_job.h"
 #include "domain/recent.h"
+#include "domain/refresh.h"
 #include "domain/site.h"
 #include "domain/upgrade.h"
 #include "domain/upload.h"
+#include "domain/usage.h"
 #include "domain/user.h"
 #include "domain/user_import.h"
 #include "domain/visible.h"
 #include "http/http.h"
 #include "jobs/jobs.h"
+#include "rest/publish_file.h"
+#include "rest/refresh_file.h"
 #include "rest/rest.h"
 #include "serve/seed.h"
+#include "serve/sweeper.h"
 #include "store/blob.h"
 #include "store/lane.h"
 #include "store/tx.h"
@@ -47,8 +53,8 @@
 
 enum {
     SWEEP_EVERY_MS = 1000,
+    UPLOADS_EVERY_MS = 60000, /* sooner where uploads are kept for less */
     QUEUE_LIMIT = 16384,
-    JOB_KINDS = 2,
     FETCHES_AT_ONCE = 8,
     VISIBLE_MOST = 64 << 20
 };
@@ -64,14 +70,19 @@ struct server {
     struct visible_cache *visible;
     struct issuers *issuers;
     struct blobs *blobs;
+    struct sweeper *sweeper;
     struct lanes *lanes;
     struct user_hasher hasher;
-    struct job_runner runners[JOB_KINDS];
+    struct publish_store publish_store;
+    struct publish_reader publish_reader;
+    struct refresh_store refresh_store;
+    struct refresh_reader refresh_reader;
+    struct job_runner runners[JOB_KIND_COUNT];
     struct jobs *jobs;
     struct rest *rest;
     struct http_server *http;
     char address[300];
-    int64_t swept_at; /* the writer's alone */
+    int64_t swept_at, uploads_swept_at; /* the writer's alone */
     int64_t upload_keep_ms;
     struct lane_job record_job; /* asks for a ride */
     int record_job_waits;       /* atomic: it is on its way */
@@ -132,13 +143,22 @@ static bool make_blobs(struct server *server, char *why, size_t why_size)
     return server->blobs != NULL;
 }
 
+static void sweep_uploads(struct server *server, struct tx *tx)
+{
+    int64_t keep = server->upload_keep_ms;
+    if (tx->now - server->uploads_swept_at < (keep < UPLOADS_EVERY_MS ? keep : UPLOADS_EVERY_MS))
+        return;
+    server->uploads_swept_at = tx->now;
+    upload_sweep(tx, tx->now - keep);
+}
+
 /* Once a second some of what has expired goes, on the writer's thread. */
 static void ride(void *context, struct db *db)
 {
     struct server *server = context;
     int64_t now = clock_now();
+    recents_ride(server->recents, db); /* first: it takes the locks of sites */
     recorder_ride(server->recorder, db, now);
-    recents_ride(server->recents, db);
     if (now - server->swept_at < SWEEP_EVERY_MS)
         return;
     server->swept_at = now;
@@ -146,7 +166,8 @@ static void ride(void *context, struct db *db)
     unsigned slice = (unsigned)(now / SWEEP_EVERY_MS % TRUST_SLICES);
     trust_sweep(&tx, slice);
     if (slice == 0)
-        upload_sweep(&tx, now - server->upload_keep_ms);
+        usage_sweep(&tx);
+    sweep_uploads(server, &tx);
     arena_free(&tx.arena);
 }
 
@@ -241,18 +262,37 @@ static void make_jobs(struct server *server)
 {
     const struct config *config = server->config;
     server->hasher = (struct user_hasher){password_hash, PASSWORD_MOST};
-    user_import_runner(&server->hasher, &server->runners[0]);
-    user_delete_runner(&server->runners[1]);
+    server->publish_store = (struct publish_store){server->blobs, server->keyring, server->log};
+    server->publish_reader = (struct publish_reader){publish_blob_read, &server->publish_store};
+    user_import_runner(&server->hasher, &server->runners[JOB_USER_IMPORT]);
+    user_delete_runner(&server->runners[JOB_USER_DELETE]);
+    server->refresh_store = (struct refresh_store){server->blobs, server->log};
+    server->refresh_reader = (struct refresh_reader){refresh_blob, &server->refresh_store};
+    for (enum job_kind kind = JOB_REFRESH_EXTRACTS; kind <= JOB_INCREMENT_EXTRACTS; kind++)
+        refresh_runner(kind, &server->refresh_reader, &server->runners[kind]);
+    for (enum job_kind kind = JOB_PUBLISH_WORKBOOK; kind <= JOB_PUBLISH_DATASOURCE; kind++)
+        publish_job_runner(kind, &server->publish_reader, &server->runners[kind]);
     struct jobs_config jobs = {.lanes = server->lanes,
                                .log = server->log,
                                .runners = server->runners,
-                               .runner_count = JOB_KINDS,
+                               .runner_count = JOB_KIND_COUNT,
                                .sealer = {seal_piece, unseal_piece, server->keyring},
                                .workers = (unsigned)config_int(config, "job-workers"),
                                .poll_ms = config_span(config, "job-poll"),
                                .lease_ms = config_span(config, "job-lease"),
                                .keep_ms = config_span(config, "job-keep")};
     server->jobs = jobs_new(&jobs);
+}
+
+static void make_sweeper(struct server *server)
+{
+    const struct config *config = server->config;
+    struct sweeper_config sweeper = {.url = config_text(config, "repository"),
+                                     .blobs = server->blobs,
+                                     .log = server->log,
+                                     .every_ms = config_span(config, "sweep-every"),
+                                     .age_ms = config_span(config, "sweep-age")};
+    server->sweeper = sweeper_new(&sweeper);
 }
 
 static struct rest_tuning tuning_of(const struct config *config)
@@ -282,6 +322,7 @@ static void make_rest(struct server *server)
                                .jobs = server->jobs,
                                .blobs = server->blobs,
                                .spool = config_text(server->config, "spool"),
+                               .blob_age_ms = config_span(server->config, "sweep-age"),
                                .tls = *config_text(server->config, "tls-cert") != 0,
                                .body_limit = config_size(server->config, "max-body"),
                                .import_limit = config_size(server->config, "max-import")};
@@ -309,6 +350,7 @@ struct server *server_new(struct config *config, char *why, size_t why_size)
     }
     if (ok) {
         make_jobs(server);
+        make_sweeper(server);
         make_rest(server);
     } else {
         server_free(&server);
@@ -322,6 +364,7 @@ void server_free(struct server **server)
     if (!s)
         return;
     http_server_stop(&s->http);
+    sweeper_free(&s->sweeper);
     if (s->issuers)
         issuers_stop(s->issuers); /* who waits for keys goes on, and is answered */
     if (s->jobs)
@@ -457,8 +500,8 @@ bool server_listen(struct server *server, const char **address_r, char *why, siz
     server->http = http_server_start(&http, &callbacks, why, why_size);
     if (!server->http)
         return false;
-    if (!jobs_start(server->jobs)) {
-        snprintf(why, why_size, "the threads of jobs cannot be started");
+    if (!jobs_start(server->jobs) || !sweeper_start(server->sweeper)) {
+        snprintf(why, why_size, "the threads of jobs and sweeps cannot be started");
         return false;
     }
     snprintf(server->address, sizeof server->address, "%s://%s",

@@ -267,6 +267,13 @@ enum blob_result blob_find(struct blobs *blobs, const char *id, struct blob *blo
     return blob_id_valid(id) ? blobs->kind->find(blobs, id, blob_r, to) : no_id(to);
 }
 
+enum blob_result blob_renew(struct blobs *blobs, const char *id, struct blob *blob_r, char *why,
+                            size_t why_size)
+{
+    struct blob_telling to = {why, why_size};
+    return blob_id_valid(id) ? blobs->kind->renew(blobs, id, blob_r, to) : no_id(to);
+}
+
 enum blob_result blob_open(struct blobs *blobs, const char *id, uint64_t offset, uint64_t len,
                            struct blob_file *file_r, char *why, size_t why_size)
 {
@@ -295,6 +302,19 @@ enum blob_result blob_walk(struct blobs *blobs,
                            char *why, size_t why_size)
 {
     return blobs->kind->walk(blobs, visit, context, (struct blob_telling){why, why_size});
+}
+
+enum blob_result blobs_claim(struct blobs *blobs, const char *owner, char *why, size_t why_size)
+{
+    struct blob_telling to = {why, why_size};
+    char found[BLOB_OWNER_ROOM];
+    enum blob_result result = blobs->kind->claim(blobs, owner, found, to);
+    if (result != BLOB_OK || strcmp(found, owner) == 0)
+        return result;
+    return blob_say(to, BLOB_IN_USE,
+                    "the store of blobs is another repository's: '" BLOB_OWNER
+                    "' in it names %s, this one is %s",
+                    found, owner);
 }
 
 enum blob_result blob_delete(struct blobs *blobs, const char *id, int64_t before, char *why,

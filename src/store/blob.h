@@ -72,6 +72,11 @@ void blob_abandon(struct blob_writer **writer);
 enum blob_result blob_take(struct blobs *blobs, const char *path, struct blob *blob_r, char *why,
                            size_t why_size);
 
+/* Finds it and counts it as stored just now, as a writer does that brings the same bytes:
+ * for one that is to be named by another row. */
+enum blob_result blob_renew(struct blobs *blobs, const char *id, struct blob *blob_r, char *why,
+                            size_t why_size);
+
 /* ---- reading */
 enum blob_result blob_find(struct blobs *blobs, const char *id, struct blob *blob_r, char *why,
                            size_t why_size);
@@ -88,6 +93,10 @@ enum blob_result blob_check(struct blobs *blobs, const char *id, char *why, size
 enum blob_result blob_walk(struct blobs *blobs,
                            bool (*visit)(void *context, const struct blob *blob), void *context,
                            char *why, size_t why_size);
+/* Whose the store is: the first who asks becomes its owner, by a name of up to 64
+ * characters that stays there. BLOB_IN_USE: it is another's. To be asked before deleting:
+ * of two repositories that share a store each names what the other does not. */
+enum blob_result blobs_claim(struct blobs *blobs, const char *owner, char *why, size_t why_size);
 /* Deletes it, unless its stored_at is `before` or later: one that nobody refers to
  * yet may belong to a transaction under way. INT64_MAX: whatever it is. */
 enum blob_result blob_delete(struct blobs *blobs, const char *id, int64_t before, char *why,

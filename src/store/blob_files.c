@@ -1,6 +1,7 @@
 /* blob_files.c: blobs as files.
  *
  *     DIR/ab/cdef...   the blob abcdef...
+ *     DIR/owner        whose the store is, once it was asked (blobs_claim)
  *     DIR/tmp/         what is being written; on the same file system, so that a
  *                      rename puts it in its place at once and whole
  *     DIR/lock         held shared while a blob is put in its place or found there
@@ -146,6 +147,24 @@ static enum blob_result files_find(struct blobs *blobs, const char *id, struct b
     return BLOB_OK;
 }
 
+static enum blob_result files_renew(struct blobs *blobs, const char *id, struct blob *blob_r,
+                                    struct blob_telling to)
+{
+    struct files *files = files_of(blobs);
+    char path[BLOB_PATH_ROOM];
+    path_of(files, id, path);
+    int held = lock(files, LOCK_SH);
+    if (held < 0)
+        return blob_tell(to, "cannot lock", files->directory);
+    enum blob_result result = files_find(blobs, id, blob_r, to);
+    if (result == BLOB_OK && utimensat(AT_FDCWD, path, NULL, 0) != 0)
+        result = blob_tell(to, "cannot renew", path);
+    if (result == BLOB_OK)
+        result = files_find(blobs, id, blob_r, to);
+    close(held);
+    return result;
+}
+
 static enum blob_result files_open(struct blobs *blobs, const char *id, uint64_t offset,
                                    uint64_t len, struct blob_file *file_r, struct blob_telling to)
 {
@@ -205,6 +224,38 @@ static enum blob_result files_walk(struct blobs *blobs,
     return BLOB_OK;
 }
 
+/* Empty: who wrote it did not come to the end. */
+static enum blob_result own(const struct files *files, const char *owner,
+                            char found_r[BLOB_OWNER_ROOM], struct blob_telling to)
+{
+    char path[BLOB_PATH_ROOM];
+    snprintf(path, sizeof path, "%s/" BLOB_OWNER, files->directory);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ssize_t len = fd < 0 ? -1 : pread(fd, found_r, BLOB_OWNER_ROOM - 1, 0);
+    if (len == 0) {
+        len = snprintf(found_r, BLOB_OWNER_ROOM, "%s", owner);
+        if (write(fd, found_r, (size_t)len) != len || fsync(fd) != 0)
+            len = -1;
+    }
+    enum blob_result result = len < 0 ? blob_tell(to, "cannot read or write", path) : BLOB_OK;
+    found_r[len < 0 ? 0 : len] = '\0';
+    if (fd >= 0)
+        close(fd);
+    return result;
+}
+
+static enum blob_result files_claim(struct blobs *blobs, const char *owner,
+                                    char found_r[BLOB_OWNER_ROOM], struct blob_telling to)
+{
+    struct files *files = files_of(blobs);
+    int held = lock(files, LOCK_EX);
+    if (held < 0)
+        return blob_tell(to, "cannot lock", files->directory);
+    enum blob_result result = own(files, owner, found_r, to);
+    close(held);
+    return result;
+}
+
 static enum blob_result remove_if_old(const char *path, const char *id, int64_t before,
                                       struct blob_telling to)
 {
@@ -241,9 +292,11 @@ static void files_close(struct blobs *blobs)
 static const struct blob_kind files_kind = {.syncs = true,
                                             .close = files_close,
                                             .keep = files_keep,
+                                            .renew = files_renew,
                                             .find = files_find,
                                             .open = files_open,
                                             .walk = files_walk,
+                                            .claim = files_claim,
                                             .remove = files_remove};
 
 struct blobs *blob_files_open(const char *where, struct blob_telling to)

@@ -8,7 +8,8 @@
 
 #include "store/blob.h"
 
-enum { BLOB_PATH_ROOM = 4096 };
+enum { BLOB_PATH_ROOM = 4096, BLOB_OWNER_ROOM = 65 };
+#define BLOB_OWNER "owner"
 
 /* Where a failure is told. */
 struct blob_telling {
@@ -30,6 +31,9 @@ struct blob_kind {
      * more; blob->stored_at is filled. */
     enum blob_result (*keep)(struct blobs *blobs, struct blob_stage *stage, struct blob *blob,
                              struct blob_telling to);
+    /* blob_renew. */
+    enum blob_result (*renew)(struct blobs *blobs, const char *id, struct blob *blob_r,
+                              struct blob_telling to);
     enum blob_result (*find)(struct blobs *blobs, const char *id, struct blob *blob_r,
                              struct blob_telling to);
     enum blob_result (*open)(struct blobs *blobs, const char *id, uint64_t offset, uint64_t len,
@@ -37,6 +41,9 @@ struct blob_kind {
     enum blob_result (*walk)(struct blobs *blobs,
                              bool (*visit)(void *context, const struct blob *blob), void *context,
                              struct blob_telling to);
+    /* Who owns the store, by the object or file BLOB_OWNER; once nobody does, the given. */
+    enum blob_result (*claim)(struct blobs *blobs, const char *owner, char found_r[BLOB_OWNER_ROOM],
+                              struct blob_telling to);
     enum blob_result (*remove)(struct blobs *blobs, const char *id, int64_t before,
                                struct blob_telling to);
 };

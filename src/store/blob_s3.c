@@ -8,7 +8,9 @@
  * The service's time of last change says when a blob was stored; finding it again
  * renews that by a copy onto itself. The service has no lock to offer: within this
  * process none is deleted that a writer was just told to be there, between processes
- * there is a moment between the look at its age and the deletion. Run one checker.
+ * there is a moment between the look at its age and the deletion. Nodes of one
+ * PostgreSQL close it by a lock there (domain/blob_sweep.h); beside a server on SQLite
+ * `easel fsck` that deletes is the one process that can meet it.
  *
  * Reading fetches the range that is asked for into a file without a name. */
 #include <errno.h>
@@ -242,6 +244,29 @@ static enum blob_result s3_find(struct blobs *blobs, const char *id, struct blob
     return result;
 }
 
+static enum blob_result renew(struct store *store, struct arena *arena, const char *id,
+                              struct blob *blob_r, struct blob_telling to)
+{
+    enum blob_result result = find(store, arena, id, blob_r, to);
+    if (result != BLOB_OK)
+        return result;
+    if (!found_again(store, arena, blob_r))
+        return blob_say(to, BLOB_FAILED, "cannot renew %s on S3", id);
+    return find(store, arena, id, blob_r, to);
+}
+
+static enum blob_result s3_renew(struct blobs *blobs, const char *id, struct blob *blob_r,
+                                 struct blob_telling to)
+{
+    struct store *store = store_of(blobs);
+    struct arena *arena = arena_new(0);
+    pthread_rwlock_rdlock(&store->lock);
+    enum blob_result result = renew(store, arena, id, blob_r, to);
+    pthread_rwlock_unlock(&store->lock);
+    arena_free(&arena);
+    return result;
+}
+
 static enum blob_result fetch(struct store *store, struct arena *arena, const struct blob *blob,
                               uint64_t from, const struct blob_file *file, struct blob_telling to)
 {
@@ -372,6 +397,57 @@ static enum blob_result s3_walk(struct blobs *blobs,
     return result;
 }
 
+static enum blob_result write_owner(struct store *store, struct arena *arena, const char *owner,
+                                    struct blob_telling to)
+{
+    struct blob_stage stage;
+    struct s3_answer answer;
+    size_t len = strlen(owner);
+    enum blob_result result = blob_stage_open(store->blobs.staging, &stage, to);
+    if (result != BLOB_OK)
+        return result;
+    result = blob_stage_add(&stage, owner, len, to);
+    struct s3_request put = {.verb = "PUT",
+                             .key = key_of(store, arena, BLOB_OWNER),
+                             .fd = stage.fd,
+                             .len = len,
+                             .into = -1};
+    if (result == BLOB_OK && !ask(store, arena, &put, &answer))
+        result = failed(to, "claim the store", "", &answer);
+    blob_stage_drop(&stage);
+    return result;
+}
+
+/* What is written is read again: of two who find nothing, the later is the owner. */
+static enum blob_result own(struct store *store, struct arena *arena, const char *owner,
+                            char found_r[BLOB_OWNER_ROOM], struct blob_telling to)
+{
+    struct s3_answer answer;
+    struct s3_request get = {
+        .verb = "GET", .key = key_of(store, arena, BLOB_OWNER), .fd = -1, .into = -1};
+    enum blob_result result = BLOB_OK;
+    ask(store, arena, &get, &answer);
+    if (answer.status == 404) {
+        result = write_owner(store, arena, owner, to);
+        if (result == BLOB_OK)
+            ask(store, arena, &get, &answer);
+    }
+    if (result == BLOB_OK && answer.status != 200)
+        result = failed(to, "claim the store", "", &answer);
+    if (result == BLOB_OK)
+        snprintf(found_r, BLOB_OWNER_ROOM, "%s", answer.body);
+    return result;
+}
+
+static enum blob_result s3_claim(struct blobs *blobs, const char *owner,
+                                 char found_r[BLOB_OWNER_ROOM], struct blob_telling to)
+{
+    struct arena *arena = arena_new(0);
+    enum blob_result result = own(store_of(blobs), arena, owner, found_r, to);
+    arena_free(&arena);
+    return result;
+}
+
 static enum blob_result remove_if_old(struct store *store, struct arena *arena, const char *id,
                                       int64_t before, struct blob_telling to)
 {
@@ -411,9 +487,11 @@ static void s3_close(struct blobs *blobs)
 
 static const struct blob_kind s3_kind = {.close = s3_close,
                                          .keep = s3_keep,
+                                         .renew = s3_renew,
                                          .find = s3_find,
                                          .open = s3_open,
                                          .walk = s3_walk,
+                                         .claim = s3_claim,
                                          .remove = s3_remove};
 
 /* SCHEME://HOST/BUCKET[/PREFIX] in two; a prefix is kept with one '/' at its end. */

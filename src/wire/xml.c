@@ -181,35 +181,18 @@ static void on_doctype(void *context, const xmlChar *name, const xmlChar *extern
 
 static const char *cause_of(int code)
 {
-    switch (code) {
-    case XML_ERR_DOCUMENT_EMPTY:
-    case XML_ERR_DOCUMENT_START:
-        return "no element found";
-    case XML_ERR_DOCUMENT_END:
-    case XML_ERR_TAG_NOT_FINISHED:
-    case XML_ERR_GT_REQUIRED:
-        return "the document or a tag ends too early";
-    case XML_ERR_TAG_NAME_MISMATCH:
-        return "an end tag does not match its start tag";
-    case XML_ERR_UNDECLARED_ENTITY:
-    case XML_WAR_UNDECLARED_ENTITY:
-        return "an entity that is not declared";
-    case XML_ERR_ATTRIBUTE_REDEFINED:
-    case XML_NS_ERR_ATTRIBUTE_REDEFINED:
-        return "an attribute stands twice in one element";
-    case XML_NS_ERR_UNDEFINED_NAMESPACE:
-        return "a namespace prefix that is not declared";
-    case XML_ERR_INVALID_CHAR:
-    case XML_ERR_INVALID_CHARREF:
-        return "a character that XML cannot hold";
-    case XML_ERR_LT_IN_ATTRIBUTE:
-        return "'<' in the value of an attribute";
-    case XML_ERR_ATTRIBUTE_NOT_STARTED:
-    case XML_ERR_ATTRIBUTE_WITHOUT_VALUE:
-        return "an attribute without a quoted value";
-    default:
-        return "not well-formed";
-    }
+    static const struct {
+        int code;
+        const char *words;
+    } rows[] = {
+#define XML_FAULT(code, words) {code, words},
+#include "tbl/xml_faults.def"
+#undef XML_FAULT
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].code == code)
+            return rows[i].words;
+    return "not well-formed";
 }
 
 /* After a fatal error the push parser returns by itself; stopping it from in

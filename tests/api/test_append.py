@@ -307,6 +307,7 @@ def test_extract_can_be_left_out(org, project):
 def test_flags(org, project, fmt):
     item, data = put(org.admin, project, sample(STORE)), sample(STORE)
     check_refusal(append(org.admin, item, data, query="&overwrite=true", fmt=fmt), 400055)
+    check_refusal(append(org.admin, item, data, query="&asJob=true", fmt=fmt), 400011)
     reply = publish_reply(org.admin, "datasource", "x.hyper", data, {"name": item["name"]},
                           "?append=perhaps", fmt=fmt)
     check_refusal(reply, 400008)

@@ -9,6 +9,7 @@ import time
 import pytest
 
 import servers
+from content_samples import closed_project, publish_workbook, views_of
 from easel_client import Client, check_refusal, unique
 from orgs import Org
 
@@ -147,3 +148,38 @@ def test_names_are_unique_on_both(nodes):
         return client.call("POST", f"{client.site}/projects", {"project": {"name": name}}).code
 
     assert sorted(at_once(10, add), key=str) == ["409006"] * 9 + [None]
+
+
+def test_looks_on_both_count(nodes):
+    """Whoever looks where, and whatever is published and deleted meanwhile."""
+    admin = nodes.org.admin
+    project = closed_project(admin)
+    books = [publish_workbook(admin, project, name=unique(f"book {n}")) for n in range(4)]
+    views = [view["id"] for book in books[:2] for view in views_of(admin, book["id"]).values()]
+    rounds = 20
+
+    def client_of(number):
+        return admin.twin(admin.session) if number % 2 else nodes.on_two(admin)
+
+    def act(number):
+        client = client_of(number)
+        if number >= 4:
+            book = books[number - 2]
+            for _ in range(rounds // 4):
+                publish_workbook(client, project, name=book["name"], query="?overwrite=true")
+            client.ok("DELETE", f"{client.site}/workbooks/{book['id']}", status=204)
+            return
+        for _ in range(rounds):
+            for view in views if number < 2 else reversed(views):
+                client.ok("GET", f"{client.site}/views/{view}")
+            for book in books[2:]:
+                client.call("GET", f"{client.site}/workbooks/{book['id']}")
+
+    assert at_once(6, act) == [None] * 6
+    wanted, limit = 4 * rounds, time.monotonic() + 10
+    for view in views:
+        url = f"//api/-/content/usage-stats/views/{view}"
+        while client_of(1).call("GET", url, fmt="json").doc["hitsTotal"] != wanted:
+            assert time.monotonic() < limit
+            time.sleep(0.05)
+        assert client_of(0).call("GET", url, fmt="json").doc["hitsTotal"] == wanted

@@ -56,6 +56,7 @@ def test_what_an_item_says(org, project):
     assert isinstance(content["ownerId"], int) and isinstance(content["projectId"], int)
     assert content["ownerName"] and content["projectName"] == content["containerName"]
     assert content["hasExtracts"] is False and content["hitsTotal"] == 0
+    assert [content[f"hits{span}SpanTotal"] for span in ("Small", "Medium", "Large")] == [0, 0, 0]
     assert content["modifiedTime"] == workbook["updatedAt"]
     assert item["uri"].endswith(f"/workbooks/{workbook['id']}")
     views = {i["content"]["title"]: i["content"] for i in
@@ -188,7 +189,9 @@ def test_filters_and_order(org, project):
     for matching in ("ownerId:eq:999999", f"modifiedTime:lt:2020-01-01T00:00:00Z",
                      f"modifiedTime:gt:{at},type:eq:flow"):
         assert found(admin, name, filter=matching) == [], matching
-    assert set(found(admin, name, order_by="hitsTotal:desc")) == everything
+    for order in ("hitsTotal:desc", "hitsSmallSpanTotal", "hitsMediumSpanTotal:asc",
+                  "hitsLargeSpanTotal:desc,hitsTotal", "downstreamWorkbookCount:desc"):
+        assert set(found(admin, name, order_by=order)) == everything, order
     exact = publish_flow(admin, project, name=f"a {name} b")["id"]
     order = [item for _, item in found(admin, name)]
     assert order.index(items["flow"]) < order.index(exact), "the whole title goes first"

@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 import tsc_forms as tsc
+from contents import datasource_bytes, workbook_bytes
 from easel_client import NEWEST, unique
 from schema import SCHEMA, SPEC
 from tables import implemented
@@ -129,6 +130,8 @@ ABSENT = {
     "user_get_all_fields": {"users/user@idpConfigurationId": IDP},
     "groupsets_get_by_id": PAGE,
     "groupsets_update": PAGE,
+    **dict.fromkeys(("workbook_publish_async", "datasource_publish_async"), {
+        "job@finishCode": "a job that has not ended has none"}),
     "job_get_by_id": dict.fromkeys(["job/extractRefreshJob", "job/extractRefreshJob/notes"],
                                    "the job is an import, not a refresh"),
 }
@@ -146,6 +149,12 @@ def owned_project(world):
     """A project whose owner has an e-mail address."""
     return world.send("PUT", f"/projects/{world.project()['id']}", tsc.request(
         "project", tsc.node("owner", id=world.user("Creator")[0])))
+
+
+def publish_as_job(world, kind, filename, data):
+    """As the client publishes with as_job."""
+    body, content_type = tsc.publish(kind, filename, data, name=unique("async"), showTabs="false")
+    return world.send("POST", f"/{kind}s?asJob=true", body, content_type=content_type)
 
 
 def get_site(world):
@@ -244,6 +253,10 @@ ANSWERS = {
     "site_get_by_name": ([("PUT", "")], lambda w: update_site(w) and w.client.send(
         "GET", f"/sites/{w.content_url.title()}?key=name")),
     "site_update": ([("PUT", "")], lambda w: update_site(w)),
+    "workbook_publish_async": ([("POST", "/workbooks")], lambda w: publish_as_job(
+        w, "workbook", "book.twb", workbook_bytes())),
+    "datasource_publish_async": ([("POST", "/datasources")], lambda w: publish_as_job(
+        w, "datasource", "source.tds", datasource_bytes())),
     "job_get": ([("GET", "/jobs")], lambda w: w.job(tsc.import_users(
         [(unique("bulk"), "A User", "Viewer", "a@example.com")])) and w.send(
             "GET", "/jobs", query=tsc.options())),
@@ -491,6 +504,22 @@ def test_jobs(world):
     assert tsc.pagination(content)[2] == len(tsc.background_jobs(content))
     found = {one["id"]: one for one in tsc.background_jobs(content)}[job["id"]]
     assert found["status"] == "Success" and found["started"] and found["ended"]
+
+
+@pytest.mark.parametrize("kind, filename, data", [
+    ("workbook", "book.twb", workbook_bytes()), ("datasource", "source.tds", datasource_bytes()),
+    ("workbook", "book.twb", b"<workbook")])
+def test_publishing_as_a_job(world, kind, filename, data):
+    """Until completedAt is there, as the client waits; it then looks at finishCode."""
+    needs("POST", f"/{kind}s")
+    (job,) = tsc.jobs(publish_as_job(world, kind, filename, data))
+    assert job["code"] == -1 and job["mode"] == "Asynchronous"
+    limit = time.monotonic() + 60
+    while not job["completed"]:
+        assert time.monotonic() < limit, job
+        time.sleep(0.02)
+        (job,) = tsc.jobs(world.send("GET", f"/jobs/{job['id']}"))
+    assert job["code"] == (1 if data == b"<workbook" else 0) and job["progress"] == 100
 
 
 # ---------------------------------------------------------------- queries as they are sent

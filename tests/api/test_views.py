@@ -43,9 +43,9 @@ def test_get(org, project, workbook, views, fmt):
     assert got["project"]["id"] == project
     assert got["tags"] == {} and got["sheetType"] == "worksheet"
     assert got["createdAt"] and got["updatedAt"] and "usage" not in got
-    again = org.admin.ok("GET", path(org.admin, views[0]["id"]) + "?includeUsageStatistics=true",
+    other = org.admin.ok("GET", path(org.admin, views[1]["id"]) + "?includeUsageStatistics=true",
                          fmt=fmt)
-    assert again.doc["view"]["usage"] == {"totalViewCount": "0"}
+    assert other.doc["view"]["usage"] == {"totalViewCount": "0"}
 
 
 def test_order_of_members(org, views):

@@ -41,6 +41,7 @@ def test_get(org, project, workbook, fmt):
     assert got["showTabs"] == "false" and got["size"] == "1"
     assert got["encryptExtracts"] == "false"
     assert got["dataAccelerationConfig"] == {"accelerationEnabled": False}
+    assert got["dataFreshnessPolicy"] == {"option": "SiteDefault"}
     views = got["views"]["view"]
     assert [v["name"] for v in views] == ["First", "Second"]
     assert [v["contentUrl"] for v in views] == [f"{url}/sheets/First", f"{url}/sheets/Second"]
@@ -52,7 +53,8 @@ def test_get(org, project, workbook, fmt):
 def test_order_of_members(org, workbook):
     reply = org.admin.ok("GET", path(org.admin, workbook["id"]), fmt="xml")
     assert children(find(reply, "workbook")) == [
-        "project", "location", "owner", "tags", "views", "dataAccelerationConfig"]
+        "project", "location", "owner", "tags", "views", "dataAccelerationConfig",
+        "dataFreshnessPolicy"]
 
 
 def test_default_view_is_told_from_3_8(org, workbook):

@@ -75,6 +75,12 @@ def multipart(*parts):
     return b"\r\n".join(lines), f"multipart/mixed; boundary={boundary}"
 
 
+def publish(kind, filename, data, **attributes):
+    """publish_req: the document first, then the file."""
+    return multipart(("request_payload", "", request(kind, **attributes), "text/xml"),
+                     (f"tableau_{kind}", filename, data, "application/octet-stream"))
+
+
 def import_users(users):
     """User.import_from_csv_req: users are (name, full name, site role, e-mail)."""
     lines, root = [], ET.Element("tsRequest")

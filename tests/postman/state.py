@@ -111,6 +111,16 @@ class State:
         item = publish_datasource(self.admin, project=self.get("project-id"))
         self.known["datasource-id"] = item["id"]
 
+    def make_datasource_with_extract(self):
+        data = datasource_bytes().replace(b"</datasource>", b"<extract enabled='true'/></datasource>")
+        item = publish_datasource(self.admin, project=self.get("project-id"), data=data)
+        self.known["datasource-with-extract"] = item["id"]
+
+    def make_workbook_with_extract(self):
+        data = workbook_bytes().replace(b"</datasource>", b"<extract enabled='true'/></datasource>", 1)
+        item = publish_workbook(self.admin, project=self.get("project-id"), data=data)
+        self.known["workbook-with-extract"] = item["id"]
+
     def make_flow_id(self):
         item = publish_flow(self.admin, data=flow_bytes(server="db.example.com"),
                             project=self.get("project-id"))

@@ -341,6 +341,49 @@ static void the_young_are_not_deleted(void **state)
                      BLOB_ABSENT);
 }
 
+static void path_of(const struct place *place, const char *id, char path[256])
+{
+    snprintf(path, 256, "%s/blobs/%.2s/%s", place->directory, id, id + 2);
+}
+
+static void one_can_be_renewed(void **state)
+{
+    struct place *place = place_of(state);
+    char id[BLOB_ID_ROOM];
+    struct blob blob;
+    store_text(place, HELLO, id);
+    if (!place->s3) {
+        char path[256];
+        path_of(place, id, path);
+        utimensat(AT_FDCWD, path, (struct timespec[2]){{.tv_sec = 1000}, {.tv_sec = 1000}}, 0);
+    }
+    assert_int_equal(blob_renew(place->blobs, id, &blob, place->why, sizeof place->why), BLOB_OK);
+    assert_string_equal(blob.id, id);
+    assert_int_equal(blob.size, 5);
+    assert_true(blob.stored_at > clock_now() - 60000);
+    expect_bytes(place, id, 0, UINT64_MAX, HELLO, 5);
+    assert_int_equal(blob_renew(place->blobs, NO_SUCH_ID, &blob, place->why, sizeof place->why),
+                     BLOB_ABSENT);
+    assert_int_equal(blob_renew(place->blobs, "none", &blob, place->why, sizeof place->why),
+                     BLOB_ABSENT);
+    assert_int_equal(count_all(place), 1);
+}
+
+static void the_first_owns_the_store(void **state)
+{
+    struct place *place = place_of(state);
+    char id[BLOB_ID_ROOM];
+    store_text(place, HELLO, id);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(blobs_claim(place->blobs, "one", place->why, sizeof place->why), BLOB_OK);
+        assert_int_equal(blobs_claim(place->blobs, "other", place->why, sizeof place->why),
+                         BLOB_IN_USE);
+        assert_non_null(strstr(place->why, "one"));
+        reopen(place);
+    }
+    assert_int_equal(count_all(place), 1);
+}
+
 struct listing {
     char ids[64][BLOB_ID_ROOM];
     int count, stop_after;
@@ -602,11 +645,6 @@ static void a_real_limit_is_met(void **state)
     free(bytes);
 }
 
-static void path_of(const struct place *place, const char *id, char path[256])
-{
-    snprintf(path, 256, "%s/blobs/%.2s/%s", place->directory, id, id + 2);
-}
-
 static void damage_is_found_and_healed(void **state)
 {
     struct place *place = *state;
@@ -760,6 +798,8 @@ int main(void)
         BOTH(what_is_not_there_is_absent),
         BOTH(abandoned_writers_leave_nothing),
         BOTH(the_young_are_not_deleted),
+        BOTH(one_can_be_renewed),
+        BOTH(the_first_owns_the_store),
         BOTH(a_walk_meets_each_once),
         BOTH(long_ones_are_whole),
         BOTH(part_of_a_file_can_be_stored),

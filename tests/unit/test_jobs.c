@@ -64,7 +64,12 @@ static const char *add_job(struct tx *tx, const char *kind, int priority, const 
     struct jobs *jobs = jobs_new(&config);
     struct job_payload *payload = jobs_pack(jobs, tx->arena, bytes, strlen(bytes));
     assert_non_null(payload);
-    struct job_spec spec = {.site_id = "s", .user_id = "u", .kind = kind, .priority = priority};
+    struct job_spec spec = {.site_id = "s",
+                            .user_id = "u",
+                            .kind = kind,
+                            .priority = priority,
+                            .blob_id = "b",
+                            .blob_bytes = 3};
     assert_int_equal(jobs_add(tx, &spec, payload), E_OK);
     jobs_free(&jobs);
     return job_payload_id(payload);
@@ -87,6 +92,11 @@ static const char *status(struct tx *tx, const char *id)
 static int64_t payloads(struct tx *tx)
 {
     return one_int(tx->db, "SELECT COUNT(*) FROM job_payload");
+}
+
+static int64_t blobs(struct tx *tx)
+{
+    return one_int(tx->db, "SELECT COUNT(*) FROM job WHERE blob_id = 'b' AND blob_bytes = 3");
 }
 
 static void the_most_urgent_comes_first(void **state)
@@ -117,10 +127,12 @@ static void an_end_takes_the_payload_along(void **state)
     add_site(tx);
     const char *id = add_job(tx, "count", 0, "x");
     assert_int_equal(payloads(tx), 1);
+    assert_int_equal(blobs(tx), 1);
     assert_int_equal(claim(tx, "n", &c), HELD);
     assert_true(queue_end(tx, &c, JOB_SUCCEEDED, "notes"));
     assert_string_equal(status(tx, id), "Success");
     assert_int_equal(payloads(tx), 0);
+    assert_int_equal(blobs(tx), 0);
     assert_int_equal(queue_look(tx->db, &c), NOT_HELD);
     assert_false(queue_end(tx, &c, JOB_FAILED, NULL));
 }
@@ -136,6 +148,7 @@ static void a_lease_that_ran_out_is_another_s(void **state)
     assert_false(queue_expired(tx->db, tx->now));
     assert_true(queue_reclaim(tx));
     assert_int_equal(queue_look(tx->db, &one), HELD);
+    assert_int_equal(blobs(tx), 1);
     assert_int_equal(queue_renew(tx, &one, tx->now + LEASE, 30), HELD);
     tx->now += LEASE + 1;
     assert_true(queue_expired(tx->db, tx->now));
@@ -165,6 +178,7 @@ static void attempts_are_bounded(void **state)
     }
     assert_string_equal(status(tx, id), "Failed");
     assert_int_equal(payloads(tx), 0);
+    assert_int_equal(blobs(tx), 0);
 }
 
 static void what_is_given_back_waits_its_time(void **state)
@@ -208,6 +222,7 @@ static void cancelled_is_over(void **state)
     assert_false(queue_end(tx, &c, JOB_SUCCEEDED, NULL));
     assert_int_equal(claim(tx, "n", &c), NOT_HELD);
     assert_int_equal(payloads(tx), 0);
+    assert_int_equal(blobs(tx), 0);
 }
 
 static void what_ended_long_ago_is_swept(void **state)

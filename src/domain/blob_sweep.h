@@ -1,0 +1,77 @@
+/* blob_sweep: blobs that no row names go, some time after they were stored. What
+ * publishes that were refused, uploads that ended and items that were deleted leave
+ * behind is taken away here, and here alone: by the server (serve/sweeper.h) and by
+ * `easel fsck`.
+ *
+ * Why none is lost that is still wanted, with several nodes on one repository and one
+ * store:
+ *
+ * 1. A blob goes only if it was stored, or found again, before a moment that lies `age`
+ *    before the sweep began, and if no row named it when that was asked: later, and for
+ *    each blob once more just before it goes.
+ * 2. What a transaction is about to name was stored, found again or renewed (blob_renew)
+ *    less than half of the age before: who names it looks (rest/blobs.h, blob_to_name)
+ *    and refuses else. So for a blob to be old enough to go, and named only after it was
+ *    asked for, that transaction would have to stay open for the other half of the age.
+ *    That half is also what the clocks of nodes and of the store may be apart.
+ * 3. That a writer finds a blob there while it is being deleted is kept apart by the
+ *    store, within one process and for files among all (store/blob.h). A storage service
+ *    has no lock for that. Where several nodes write, blob_drop therefore asks and
+ *    deletes under a lock of the repository of the blob's own, and who names it takes
+ *    the same lock first and looks whether the blob is there: either the row is seen
+ *    and the blob stays, or its absence is seen and nothing names it.
+ *
+ * Each slice looks at a few blobs, in no transaction; where no other node writes, there
+ * is none at all. */
+#ifndef EASEL_DOMAIN_BLOB_SWEEP_H
+#define EASEL_DOMAIN_BLOB_SWEEP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fault.h"
+#include "store/blob.h"
+
+struct tx;
+
+enum blob_fate {
+    BLOB_NAMED, /* by a row */
+    BLOB_YOUNG, /* by none, but it may belong to a transaction under way */
+    BLOB_UNUSED /* it may go */
+};
+
+/* What is to become of a blob that was stored when it says. */
+enum err blob_fate_of(struct tx *tx, const struct blob *blob, int64_t before,
+                      enum blob_fate *fate_r);
+
+/* Deletes it if it may go still. BLOB_IN_USE: a row names it by now, or it was found again;
+ * BLOB_ABSENT: it went meanwhile. tx: in no transaction, on a connection that writes. */
+enum blob_result blob_drop(struct tx *tx, struct blobs *blobs, const struct blob *blob,
+                           int64_t before, char *why, size_t why_size);
+
+/* Makes sure that the store is this repository's, once for all who delete, and before they
+ * do: what only another one names would be taken for unused. False with a sentence. tx as
+ * for blob_drop. */
+bool blob_sweep_claim(struct tx *tx, struct blobs *blobs, char *why, size_t why_size);
+
+struct blob_sweep {
+    struct blobs *blobs;
+    int64_t before;
+    /* Asked after each slice; false ends the sweep. */
+    bool (*go_on)(void *context);
+    void *context;
+};
+
+struct blob_swept {
+    int64_t seen, young, deleted, freed_bytes;
+    bool whole; /* it came to its end */
+};
+
+/* Walks the whole store, with memory for one slice. tx as for blob_drop; its arena is
+ * reset on the way. False with a sentence for the log where the store or the repository
+ * failed; what was deleted until then is told all the same. */
+bool blob_sweep(struct tx *tx, const struct blob_sweep *sweep, struct blob_swept *swept_r,
+                char *why, size_t why_size);
+
+#endif

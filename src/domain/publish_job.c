@@ -1,0 +1,119 @@
+/* publish_job.c: see publish_job.h. */
+#include "domain/publish_job.h"
+
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "domain/actor.h"
+#include "domain/content_item.h"
+#include "domain/publish_request.h"
+#include "jobs/jobs.h"
+#include "store/tx.h"
+
+/* ---- adding */
+
+enum err publish_job_pack(struct tx *tx, struct jobs *jobs, const struct publish_request *request,
+                          struct job_payload **payload_r)
+{
+    size_t len;
+    const char *bytes = publish_request_pack(tx->arena, request, &len);
+    if (!bytes)
+        return tx_refuse(tx, E400000,
+                         "The part request_payload names more than can be kept for a job, which "
+                         "is %d MiB.",
+                         PUBLISH_REQUEST_MOST >> 20);
+    *payload_r = job_pack(jobs, tx->arena, bytes, len);
+    return *payload_r ? E_OK : tx_broken(tx);
+}
+
+enum err publish_job_add(struct tx *tx, const struct actor *actor,
+                         const struct publish_request *request, const struct job_payload *payload,
+                         struct job *job_r)
+{
+    const struct publish_spec *spec = &request->spec;
+    struct job_order order = {.kind = spec->type == TYPE_WORKBOOK ? JOB_PUBLISH_WORKBOOK
+                                                                  : JOB_PUBLISH_DATASOURCE,
+                              .subtitle = spec->name,
+                              .payload = payload,
+                              .blob_id = spec->blob_id,
+                              .blob_bytes = spec->size_bytes};
+    return job_add(tx, actor, &order, job_r);
+}
+
+/* ---- running */
+
+/* From prepare to apply: what is to be published, or why it can't be. */
+struct prepared {
+    struct publish_spec spec;
+    bool refused;
+};
+
+/* The types of notes are a closed list of the schema; this is the one that a job that
+ * tells of no users uses. The code is that of the answer without asJob. */
+static void note_refusal(struct job_run *run, const struct fault *fault)
+{
+    struct buf notes;
+    buf_init(&notes, run->arena, 0);
+    job_note_add(&notes, &(struct job_note){
+                             "CountOfUsersProcessed", "0",
+                             arena_printf(run->arena, "%d: %s", (int)fault->err, fault->detail)});
+    run->notes = notes.bytes;
+}
+
+static bool publish_prepare(struct job_run *run)
+{
+    const struct publish_reader *reader = run->context;
+    struct prepared *prepared = arena_zalloc(run->arena, sizeof *prepared);
+    struct publish_request request;
+    struct fault fault = {0};
+    enum err err = E_OK;
+    if (!publish_request_unpack(run->arena, run->payload, run->payload_len, &request))
+        err = fault_set(&fault, run->arena, E500000,
+                        "The job was added by another version of the server.");
+    if (!err)
+        err = reader->read(reader->context, run->arena, &request, &prepared->spec, &fault);
+    prepared->refused = err != E_OK;
+    if (err)
+        note_refusal(run, &fault);
+    run->state = prepared;
+    /* What can't be had now may be there later. */
+    return err != E500000;
+}
+
+/* Whoever started the job, by what they may now. */
+static enum err load_actor(struct tx *tx, const struct job_run *run, struct actor *actor_r)
+{
+    if (!actor_load(tx, run->user_id, actor_r) || strcmp(actor_r->site_id, run->site_id) != 0)
+        return tx_refuse(tx, E403007, "Whoever started the job is no user of the site any more.");
+    if (!actor_r->site_active && !actor_is_server_admin(actor_r))
+        return tx_refuse(tx, E403007, "The site is suspended.");
+    return E_OK;
+}
+
+static enum job_verdict publish_apply(struct job_run *run, struct tx *tx)
+{
+    const struct prepared *prepared = run->state;
+    struct content_item item;
+    struct actor actor;
+    bool created;
+    if (prepared->refused)
+        return JOB_UNDO;
+    enum err err = load_actor(tx, run, &actor);
+    if (!err)
+        err = publish(tx, &actor, &prepared->spec, &item, &created);
+    if (err == E500000)
+        return JOB_AGAIN;
+    if (err)
+        note_refusal(run, &tx->fault);
+    return err ? JOB_UNDO : JOB_KEEP;
+}
+
+void publish_job_runner(enum job_kind kind, const struct publish_reader *reader,
+                        struct job_runner *runner_r)
+{
+    *runner_r = (struct job_runner){.kind = job_kind_name(kind),
+                                    .prepare = publish_prepare,
+                                    .apply = publish_apply,
+                                    .context = (void *)reader};
+}

@@ -1,0 +1,156 @@
+/* publish_file.c: see publish_file.h. */
+#include "rest/publish_file.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/ident.h"
+#include "base/log.h"
+#include "content/content.h"
+#include "domain/publish_request.h"
+#include "store/blob.h"
+#include "trust/seal.h"
+
+struct taking {
+    const struct keyring *keyring;
+    struct arena *arena;
+    const struct publish_request *request;
+    struct publish_spec *spec;
+};
+
+static bool is_hidden(const struct publish_request *request, const char *name)
+{
+    for (size_t i = 0; i < request->hidden_count; i++)
+        if (strcmp(request->hidden[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Sheets that are there for dashboards alone are no views; the request may hide more. */
+static void take_sheets(struct taking *t, const struct content *content)
+{
+    struct publish_view *views = arena_alloc(t->arena, (content->sheet_count + 1) * sizeof *views);
+    size_t count = 0;
+    for (const struct content_sheet *s = content->sheets; s; s = s->next) {
+        if (s->hidden)
+            continue;
+        if (s == content->default_view)
+            t->spec->default_view = count;
+        views[count++] = (struct publish_view){
+            s->name, s->url_name, content_sheet_type_name(s->type), is_hidden(t->request, s->name)};
+    }
+    t->spec->views = views;
+    t->spec->view_count = count;
+}
+
+static void take_credentials(struct taking *t, struct publish_connection *c)
+{
+    const struct publish_credentials *given =
+        publish_credentials_for(t->request, c->server, c->port);
+    char *id = arena_alloc(t->arena, LUID_ROOM);
+    luid_random(id);
+    c->id = id;
+    if (!given || !given->given)
+        return;
+    if (given->user_name)
+        c->user_name = given->user_name;
+    c->embeds_password = given->embeds;
+    if (given->embeds && given->password)
+        c->sealed_password = seal(t->keyring, t->arena, id, given->password);
+}
+
+static void take_connections(struct taking *t, const struct content_connection *from,
+                             const struct content_datasource *of, struct publish_connection *to)
+{
+    for (; from; from = from->next) {
+        struct publish_connection *c = &to[t->spec->connection_count++];
+        *c = (struct publish_connection){.type = from->type ? from->type : "",
+                                         .server = from->server,
+                                         .port = from->port,
+                                         .user_name = from->username,
+                                         .database = from->dbname,
+                                         .filename = from->filename,
+                                         .authentication = from->authentication};
+        if (of) {
+            c->datasource_name = of->caption ? of->caption : of->name;
+            c->datasource_content_url = of->published ? of->published_url : NULL;
+        }
+        take_credentials(t, c);
+    }
+}
+
+static size_t connections_in(const struct content *content)
+{
+    size_t count = 0;
+    for (const struct content_datasource *d = content->datasources; d; d = d->next)
+        count += d->connection_count;
+    const struct content_connection *c = content->flow ? content->flow->connections : NULL;
+    for (; c; c = c->next)
+        count++;
+    return count;
+}
+
+static void take_steps(struct taking *t, const struct content_flow *flow)
+{
+    struct publish_spec *spec = t->spec;
+    const char **steps = arena_alloc(t->arena, (flow->output_count + 1) * sizeof *steps);
+    for (const struct content_node *n = flow->nodes; n; n = n->next)
+        if (n->base && strcmp(n->base, "output") == 0 && spec->step_count < flow->output_count)
+            steps[spec->step_count++] = n->name ? n->name : "";
+    spec->steps = steps;
+}
+
+static void take_content(struct taking *t, const struct content *content)
+{
+    struct publish_spec *spec = t->spec;
+    struct publish_connection *connections =
+        arena_alloc(t->arena, (connections_in(content) + 1) * sizeof *connections);
+    take_sheets(t, content);
+    for (const struct content_datasource *d = content->datasources; d; d = d->next)
+        if (!d->parameters)
+            take_connections(t, d->connections, d, connections);
+    if (content->flow)
+        take_connections(t, content->flow->connections, NULL, connections);
+    spec->connections = connections;
+    if (content->flow)
+        take_steps(t, content->flow);
+    spec->has_extracts = content->has_extracts;
+    spec->file_type = content_kind_name(content->kind);
+    if (spec->type == TYPE_DATASOURCE)
+        spec->data_type = content->datasources && content->datasources->type
+                              ? content->datasources->type
+                          : content->kind == CONTENT_CSV ? "textscan"
+                                                         : "dataengine";
+}
+
+enum err publish_file_read(const struct keyring *keyring, struct arena *arena, int fd,
+                           const struct publish_request *request, struct publish_spec *spec_r,
+                           struct fault *fault)
+{
+    struct content *content;
+    struct taking taking = {keyring, arena, request, spec_r};
+    enum err err =
+        content_read(arena, fd, content_kind_named(request->spec.file_type), NULL, &content, fault);
+    if (err)
+        return err;
+    *spec_r = request->spec;
+    take_content(&taking, content);
+    return E_OK;
+}
+
+enum err publish_blob_read(void *of, struct arena *arena, const struct publish_request *request,
+                           struct publish_spec *spec_r, struct fault *fault)
+{
+    const struct publish_store *store = of;
+    char why[BLOB_WHY_ROOM] = "";
+    struct blob_file file;
+    if (blob_open(store->blobs, request->spec.blob_id, 0, UINT64_MAX, &file, why, sizeof why) !=
+        BLOB_OK) {
+        log_write(store->log, LOG_ERROR, "blob store", LOG_S("why", why));
+        return fault_set(fault, arena, E500000, "The file could not be read back.");
+    }
+    enum err err = publish_file_read(store->keyring, arena, file.fd, request, spec_r, fault);
+    close(file.fd);
+    return err;
+}

@@ -1,0 +1,148 @@
+/* test_publish_request: requests to publish, kept and read back, and which credentials
+ * are whose. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "domain/publish_request.h"
+
+#define SECRET "pass\tword\n"
+
+static const char *const HIDDEN[] = {"One", "", "Zw\xC3\xB6lf"};
+static const struct publish_credentials CREDENTIALS[] = {
+    {"a.example.com", "1433", true, "one", SECRET, true},
+    {"a.example.com", NULL, true, NULL, NULL, false},
+    {"b.example.com", "", false, NULL, NULL, false},
+    {NULL, NULL, true, "all", "x", false},
+};
+
+static struct publish_request whole(void)
+{
+    return (struct publish_request){.spec = {.type = TYPE_WORKBOOK,
+                                             .name = "Name",
+                                             .description = "",
+                                             .overwrite = true,
+                                             .blob_id = "abc",
+                                             .file_type = "twbx",
+                                             .size_bytes = INT64_C(5000000000),
+                                             .encrypts_extracts = true,
+                                             .thumbnails_group_id = "group"},
+                                    .hidden = HIDDEN,
+                                    .hidden_count = 3,
+                                    .credentials = CREDENTIALS,
+                                    .credential_count = 4};
+}
+
+static void same(const char *is, const char *wanted)
+{
+    if (!is || !wanted)
+        assert_ptr_equal(is, wanted);
+    else
+        assert_string_equal(is, wanted);
+}
+
+static void what_was_kept_is_read_back(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(0);
+    struct publish_request given = whole(), got;
+    size_t len;
+    const char *bytes = publish_request_pack(arena, &given, &len);
+    assert_non_null(bytes);
+    assert_int_equal(bytes[len], '\0');
+    assert_true(publish_request_unpack(arena, bytes, len, &got));
+    assert_int_equal(got.spec.type, TYPE_WORKBOOK);
+    same(got.spec.project_id, NULL);
+    same(got.spec.name, "Name");
+    same(got.spec.description, "");
+    same(got.spec.blob_id, "abc");
+    same(got.spec.file_type, "twbx");
+    same(got.spec.thumbnails_user_id, NULL);
+    same(got.spec.thumbnails_group_id, "group");
+    assert_true(got.spec.overwrite && got.spec.encrypts_extracts);
+    assert_false(got.spec.show_tabs || got.spec.uses_remote_query_agent);
+    assert_int_equal(got.spec.size_bytes, INT64_C(5000000000));
+    assert_int_equal(got.hidden_count, 3);
+    for (size_t i = 0; i < 3; i++)
+        same(got.hidden[i], HIDDEN[i]);
+    assert_int_equal(got.credential_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        same(got.credentials[i].server, CREDENTIALS[i].server);
+        same(got.credentials[i].port, CREDENTIALS[i].port);
+        same(got.credentials[i].user_name, CREDENTIALS[i].user_name);
+        same(got.credentials[i].password, CREDENTIALS[i].password);
+        assert_int_equal(got.credentials[i].given, CREDENTIALS[i].given);
+        assert_int_equal(got.credentials[i].embeds, CREDENTIALS[i].embeds);
+    }
+    arena_free(&arena);
+}
+
+/* Cut anywhere, or followed by anything, it is no request. */
+static void other_bytes_are_refused(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(0);
+    struct publish_request given = whole(), got;
+    size_t len;
+    const char *bytes = publish_request_pack(arena, &given, &len);
+    for (size_t i = 0; i < len; i++) {
+        char *cut = arena_alloc(arena, i + 1);
+        memcpy(cut, bytes, i);
+        cut[i] = '\0';
+        assert_false(publish_request_unpack(arena, cut, i, &got));
+    }
+    char *more = arena_alloc(arena, len + 3);
+    memcpy(more, bytes, len);
+    memcpy(more + len, "+", 2);
+    assert_false(publish_request_unpack(arena, more, len + 2, &got));
+    more[1] = '2';
+    assert_false(publish_request_unpack(arena, more, len, &got));
+    arena_free(&arena);
+}
+
+static void what_is_kept_is_bounded(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(0);
+    struct publish_request given = whole();
+    size_t len, size = PUBLISH_REQUEST_MOST;
+    char *text = arena_alloc(arena, size + 1);
+    memset(text, 'x', size);
+    text[size] = '\0';
+    given.spec.description = text;
+    assert_null(publish_request_pack(arena, &given, &len));
+    text[size / 2] = '\0';
+    assert_non_null(publish_request_pack(arena, &given, &len));
+    arena_free(&arena);
+}
+
+static void credentials_by_place(void **state)
+{
+    (void)state;
+    struct publish_request request = whole();
+    const struct publish_credentials *c = CREDENTIALS;
+    assert_ptr_equal(publish_credentials_for(&request, "A.example.com", "1433"), &c[0]);
+    assert_ptr_equal(publish_credentials_for(&request, "a.example.com", "1434"), &c[1]);
+    assert_ptr_equal(publish_credentials_for(&request, "a.example.com", NULL), &c[1]);
+    assert_ptr_equal(publish_credentials_for(&request, "b.example.com", "1"), &c[2]);
+    assert_ptr_equal(publish_credentials_for(&request, "c.example.com", "1433"), &c[3]);
+    assert_ptr_equal(publish_credentials_for(&request, NULL, NULL), &c[3]);
+    request.credential_count = 3;
+    assert_null(publish_credentials_for(&request, "c.example.com", "1433"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_kept_is_read_back),
+        cmocka_unit_test(other_bytes_are_refused),
+        cmocka_unit_test(what_is_kept_is_bounded),
+        cmocka_unit_test(credentials_by_place),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
