@@ -173,6 +173,21 @@ enum err content_item_by_url(struct tx *tx, const struct actor *actor, enum cont
               : unknown_item(tx, type, content_url);
 }
 
+enum err content_item_blob(struct tx *tx, const struct content_item *item, const char **blob_id_r,
+                           int64_t *bytes_r)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "SELECT blob_id, size_bytes FROM revision WHERE content_id = ?1 AND number = ?2");
+    stmt_text(stmt, 1, item->id);
+    stmt_int(stmt, 2, item->revision);
+    bool found = stmt_step(stmt) == DB_ROW;
+    *blob_id_r = found ? tx_text(tx, stmt, 0) : NULL;
+    if (bytes_r)
+        *bytes_r = found ? stmt_get_int(stmt, 1) : 0;
+    stmt_reset(stmt);
+    return found ? E_OK : tx_broken(tx);
+}
+
 enum err content_item_file(struct tx *tx, const struct actor *actor, enum content_type type,
                            const char *id, struct content_item *item_r, const char **blob_id_r)
 {
@@ -183,13 +198,7 @@ enum err content_item_file(struct tx *tx, const struct actor *actor, enum conten
     if (!(held & CAP_BIT(CAP_EXPORT_XML)))
         return tx_refuse(tx, REFUSALS[type].undownloaded, "The user may not download the %s.",
                          content_type_name(type));
-    struct stmt *stmt =
-        db_prepare(tx->db, "SELECT blob_id FROM revision WHERE content_id = ?1 AND number = ?2");
-    stmt_text(stmt, 1, item_r->id);
-    stmt_int(stmt, 2, item_r->revision);
-    *blob_id_r = stmt_step(stmt) == DB_ROW ? tx_text(tx, stmt, 0) : NULL;
-    stmt_reset(stmt);
-    return *blob_id_r ? E_OK : tx_broken(tx);
+    return content_item_blob(tx, item_r, blob_id_r, NULL);
 }
 
 /* ---- lists */

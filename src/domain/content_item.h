@@ -45,6 +45,9 @@ enum err content_item_get(struct tx *tx, const struct actor *actor, enum content
 enum err content_item_by_url(struct tx *tx, const struct actor *actor, enum content_type type,
                              const char *content_url, struct content_item *item_r);
 
+/* The blob of the item's current file, whoever asks; bytes_r may be NULL. */
+enum err content_item_blob(struct tx *tx, const struct content_item *item, const char **blob_id_r,
+                           int64_t *bytes_r);
 /* For a download: the item and the blob of its current file. Needs Read and ExportXml:
  * the kind's `undownloaded`. */
 enum err content_item_file(struct tx *tx, const struct actor *actor, enum content_type type,

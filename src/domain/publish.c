@@ -180,18 +180,6 @@ enum err publish_check(struct tx *tx, const struct actor *actor, const struct pu
     return check(tx, actor, &copy, &exists, &old);
 }
 
-static enum err find_file(struct tx *tx, const struct content_item *item, const char **blob_id_r)
-{
-    struct stmt *stmt =
-        db_prepare(tx->db, "SELECT blob_id FROM revision WHERE content_id = ?1 AND number = ?2");
-    stmt_text(stmt, 1, item->id);
-    stmt_int(stmt, 2, item->revision);
-    bool found = stmt_step(stmt) == DB_ROW;
-    *blob_id_r = found ? tx_text(tx, stmt, 0) : NULL;
-    stmt_reset(stmt);
-    return found ? E_OK : tx_broken(tx);
-}
-
 enum err publish_check_append(struct tx *tx, const struct actor *actor,
                               const struct publish_spec *spec, struct publish_target *target_r)
 {
@@ -203,7 +191,7 @@ enum err publish_check_append(struct tx *tx, const struct actor *actor,
     *target_r =
         (struct publish_target){.id = old.id, .revision = old.revision, .file_type = old.file_type};
     err = room_left(tx, actor->site_id, &target_r->room);
-    return err ? err : find_file(tx, &old, &target_r->blob_id);
+    return err ? err : content_item_blob(tx, &old, &target_r->blob_id, NULL);
 }
 
 /* ---- writing */

@@ -50,20 +50,6 @@ static enum err check_only_one(struct tx *tx, const char *site_id, const struct 
     return got == DB_DONE ? E_OK : tx_broken(tx);
 }
 
-static enum err find_blob(struct tx *tx, const struct content_item *item, const char **blob_id_r,
-                          int64_t *bytes_r)
-{
-    struct stmt *stmt = db_prepare(
-        tx->db, "SELECT blob_id, size_bytes FROM revision WHERE content_id = ?1 AND number = ?2");
-    stmt_text(stmt, 1, item->id);
-    stmt_int(stmt, 2, item->revision);
-    bool found = stmt_step(stmt) == DB_ROW;
-    *blob_id_r = found ? tx_text(tx, stmt, 0) : NULL;
-    *bytes_r = found ? stmt_get_int(stmt, 1) : 0;
-    stmt_reset(stmt);
-    return found ? E_OK : tx_broken(tx);
-}
-
 /* The payload: the type of the file, a NUL, and the blob that holds it. */
 static enum err add(struct tx *tx, struct jobs *jobs, const struct actor *actor,
                     const struct content_item *item, bool incremental, const char *args,
@@ -72,7 +58,7 @@ static enum err add(struct tx *tx, struct jobs *jobs, const struct actor *actor,
     struct job_order order = {.kind = incremental ? JOB_INCREMENT_EXTRACTS : JOB_REFRESH_EXTRACTS,
                               .subtitle = item->name,
                               .args = args};
-    enum err err = find_blob(tx, item, &order.blob_id, &order.blob_bytes);
+    enum err err = content_item_blob(tx, item, &order.blob_id, &order.blob_bytes);
     if (err)
         return err;
     char *bytes = arena_printf(tx->arena, "%s %s", item->file_type, order.blob_id);
