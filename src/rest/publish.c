@@ -238,8 +238,9 @@ static enum err publish_commit(struct call *call)
     struct content_item item;
     bool created;
     enum err err = blob_to_name(call, &p->blob);
-    if (!err)
-        err = publish(&call->tx, call->actor, &p->spec, &item, &created);
+    if (err)
+        return err;
+    err = publish(&call->tx, call->actor, &p->spec, &item, &created);
     if (!err && p->upload_id)
         err = upload_end(&call->tx, p->upload.id);
     return err ? err : write_item(call, &item);

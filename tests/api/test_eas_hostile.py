@@ -20,7 +20,7 @@ MAX_BODY = 64 << 10
 def server(engine):
     yield from servers.kept(engine, {
         **servers.RELAXED, **LOOPBACK, "EASEL_FETCH_NETWORKS": "127.0.0.1/32",
-        "EASEL_FETCH_TIMEOUT": "700ms", "EASEL_FETCH_MAX_BODY": str(MAX_BODY)})
+        "EASEL_FETCH_TIMEOUT": "1500ms", "EASEL_FETCH_MAX_BODY": str(MAX_BODY)})
 
 
 @pytest.fixture(scope="module")
