@@ -28,8 +28,8 @@ class Easel(Server):
                           f"127.0.0.1:{self.port}", *arguments], folder,
                          {"EASEL_ADMIN_PASSWORD": PASSWORD})
 
-    def ready(self):
-        return self.first_answer(self.port, f"{API}/serverinfo")
+    def ready(self, timeout=20):
+        return self.first_answer(self.port, f"{API}/serverinfo", timeout)
 
     def answer(self, verb, path, headers=(), body=b""):
         """Status, headers as sent, body."""

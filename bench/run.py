@@ -115,7 +115,7 @@ class Bench:
         repository = Repository(self.path(f"{name}/data/easel.db"))
         filled = fill(repository)
         repository.close()
-        self.started(easel).ready()
+        self.started(easel).ready(timeout=300)  # what was put in by hand is indexed first
         return easel, app, filled
 
 
