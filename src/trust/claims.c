@@ -1,44 +1,46 @@
-/* claims.c: see claims.h.
- *
- * The byte after the text is set to NUL, which is allowed nowhere in JSON, so
- * the reader looks one byte ahead without asking for the end each time. */
+/* claims.c: see claims.h. */
 #include "trust/claims.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
-#include "base/codec.h"
+#include "base/json_lex.h"
 
 enum { ROOM_FIRST = 16 };
 static const int64_t WHOLE_MAX = (int64_t)1 << 53; /* beyond it a double is no exact number */
 
-struct name {
-    char *text;
-    size_t len;
-    uint32_t hash;
-};
-
 struct reader {
-    struct arena *arena;
-    char *at;
+    struct json_lex lex;
     unsigned depth;
-    const char *fault;
-    struct name *names; /* of all objects that are open, the innermost last */
-    size_t name_count, name_room;
+    bool deep; /* deeper than CLAIMS_DEPTH */
 };
 
 static bool read_value(struct reader *reader, struct claims_member *value_r);
 
-static bool fail(struct reader *reader, const char *fault)
+static const char *fault_text(const struct reader *reader)
 {
-    reader->fault = fault;
-    return false;
-}
-
-static bool fail_syntax(struct reader *reader)
-{
-    return fail(reader, "not JSON");
+    if (reader->deep)
+        return "nested deeper than 16 levels";
+    switch (reader->lex.fault) {
+    case JSON_OPEN_STRING:
+        return "a string without end";
+    case JSON_CONTROL:
+        return "control character in a string";
+    case JSON_NUL:
+        return "NUL in a string";
+    case JSON_SURROGATE:
+        return "half a surrogate pair";
+    case JSON_UTF8:
+        return "not UTF-8";
+    case JSON_TWICE:
+        return "two members of one name";
+    case JSON_SOUND:
+    case JSON_SYNTAX:
+    case JSON_ENDS:
+        break;
+    }
+    return "not JSON";
 }
 
 /* A wider copy of an array in the arena; the old one stays until the arena ends. */
@@ -52,333 +54,82 @@ static void *widen(struct arena *arena, const void *old, size_t *room, size_t si
     return wide;
 }
 
-static void skip_space(struct reader *reader)
-{
-    while (*reader->at == ' ' || *reader->at == '\n' || *reader->at == '\r' || *reader->at == '\t')
-        reader->at++;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The four digits after \u; -1 where they are not four. */
-static int32_t hex_four(const char *at)
-{
-    int32_t value = 0;
-    for (int i = 0; i < 4; i++) {
-        int digit = hex_digit(at[i]);
-        if (digit < 0)
-            return -1;
-        value = value << 4 | digit;
-    }
-    return value;
-}
-
-static bool is_high_surrogate(int32_t unit)
-{
-    return unit >= 0xD800 && unit <= 0xDBFF;
-}
-
-static bool is_low_surrogate(int32_t unit)
-{
-    return unit >= 0xDC00 && unit <= 0xDFFF;
-}
-
-/* Steps over the escape at `at` (a backslash); NULL where it is none. */
-static char *skip_escape(struct reader *reader, char *at)
-{
-    if (at[1] != 'u') {
-        if (at[1] && strchr("\"\\/bfnrt", at[1]))
-            return at + 2;
-        fail_syntax(reader);
-        return NULL;
-    }
-    int32_t unit = hex_four(at + 2);
-    if (unit < 0) {
-        fail_syntax(reader);
-        return NULL;
-    }
-    if (unit == 0) {
-        fail(reader, "NUL in a string");
-        return NULL;
-    }
-    if (is_high_surrogate(unit) && at[6] == '\\' && at[7] == 'u' &&
-        is_low_surrogate(hex_four(at + 8)))
-        return at + 12;
-    if (is_high_surrogate(unit) || is_low_surrogate(unit)) {
-        fail(reader, "half a surrogate pair");
-        return NULL;
-    }
-    return at + 6;
-}
-
-static bool is_plain(char c)
-{
-    return (signed char)c >= 0x20 && c != '"' && c != '\\';
-}
-
-/* From the opening quote to behind the closing one. */
 static bool read_string(struct reader *reader, struct claims_member *value_r)
 {
-    char *start = ++reader->at, *at = start;
-    bool high = false, escaped = false;
-    for (;;) {
-        while (is_plain(*at))
-            at++;
-        if (*at == '"')
-            break;
-        if ((signed char)*at < 0) {
-            high = true;
-            at++;
-        } else if (*at == '\\') {
-            escaped = true;
-            at = skip_escape(reader, at);
-            if (!at)
-                return false;
-        } else {
-            return fail(reader, *at ? "control character in a string" : "a string without end");
-        }
-    }
-    value_r->kind = CLAIMS_STRING;
-    value_r->escaped = escaped;
-    value_r->text = start;
-    value_r->len = (size_t)(at - start);
-    reader->at = at + 1;
-    return !high || utf8_valid(start, value_r->len) || fail(reader, "not UTF-8");
-}
-
-static bool is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool skip_digits(struct reader *reader)
-{
-    if (!is_digit(*reader->at))
-        return fail_syntax(reader);
-    while (is_digit(*reader->at))
-        reader->at++;
-    return true;
-}
-
-static bool read_number(struct reader *reader, struct claims_member *value_r)
-{
-    char *start = reader->at;
-    if (*reader->at == '-')
-        reader->at++;
-    if (*reader->at == '0')
-        reader->at++;
-    else if (!skip_digits(reader))
+    struct json_string string;
+    if (!json_lex_string(&reader->lex, &string))
         return false;
-    if (*reader->at == '.') {
-        reader->at++;
-        if (!skip_digits(reader))
-            return false;
-    }
-    if (*reader->at == 'e' || *reader->at == 'E') {
-        reader->at++;
-        if (*reader->at == '+' || *reader->at == '-')
-            reader->at++;
-        if (!skip_digits(reader))
-            return false;
-    }
-    value_r->kind = CLAIMS_NUMBER;
-    value_r->text = start;
-    value_r->len = (size_t)(reader->at - start);
+    value_r->kind = CLAIMS_STRING;
+    value_r->escaped = string.escaped;
+    value_r->text = string.text;
+    value_r->len = string.len;
     return true;
 }
 
-static bool read_word(struct reader *reader, const char *word, enum claims_kind kind,
-                      struct claims_member *value_r)
+/* What the lexer passed from `start` on, unless it failed. */
+static bool take(struct reader *reader, bool sound, char *start, enum claims_kind kind,
+                 struct claims_member *value_r)
 {
-    size_t len = strlen(word);
-    if (strncmp(reader->at, word, len) != 0)
-        return fail_syntax(reader);
     value_r->kind = kind;
-    value_r->text = reader->at;
-    value_r->len = len;
-    reader->at += len;
-    return true;
+    value_r->text = start;
+    value_r->len = (size_t)(reader->lex.at - start);
+    return sound;
 }
 
-/* Writes the code point as UTF-8 and answers how many bytes that took. */
-static size_t put_utf8(char *out, uint32_t code)
-{
-    if (code < 0x80) {
-        out[0] = (char)code;
-        return 1;
-    }
-    size_t more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    static const unsigned char lead[] = {0, 0xC0, 0xE0, 0xF0};
-    for (size_t i = more; i > 0; i--, code >>= 6)
-        out[i] = (char)(0x80 | (code & 0x3F));
-    out[0] = (char)(lead[more] | code);
-    return more + 1;
-}
-
-static char simple_escape(char c)
-{
-    switch (c) {
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return c;
-    }
-}
-
-/* Resolves escapes that read_string has found good. In place: never longer. */
-static size_t unescape(char *text, size_t len)
-{
-    char *out = text;
-    const char *in = text, *end = text + len;
-    while (in < end) {
-        if (*in != '\\') {
-            *out++ = *in++;
-        } else if (in[1] != 'u') {
-            *out++ = simple_escape(in[1]);
-            in += 2;
-        } else {
-            int32_t unit = hex_four(in + 2);
-            in += 6;
-            uint32_t code = (uint32_t)unit;
-            if (is_high_surrogate(unit)) {
-                code = 0x10000 + ((code - 0xD800) << 10) + ((uint32_t)hex_four(in + 2) - 0xDC00);
-                in += 6;
-            }
-            out += put_utf8(out, code);
-        }
-    }
-    return (size_t)(out - text);
-}
-
-static uint32_t name_hash(const char *text, size_t len)
-{
-    uint32_t hash = 2166136261U; /* FNV-1a */
-    for (size_t i = 0; i < len; i++)
-        hash = (hash ^ (unsigned char)text[i]) * 16777619U;
-    return hash;
-}
-
-/* Adds a name to those of the innermost object, which begin at `base`. `seen`
- * has a bit for some names: a look through the list is needed only where the
- * bit is set. The size of a token bounds the list. */
-static bool add_name(struct reader *reader, size_t base, uint64_t *seen, struct name name)
-{
-    name.hash = name_hash(name.text, name.len);
-    uint64_t bit = (uint64_t)1 << (name.hash >> 26);
-    if (*seen & bit) {
-        for (size_t i = base; i < reader->name_count; i++) {
-            const struct name *other = &reader->names[i];
-            if (other->hash == name.hash && other->len == name.len &&
-                memcmp(other->text, name.text, name.len) == 0)
-                return fail(reader, "two members of one name");
-        }
-    }
-    *seen |= bit;
-    if (reader->name_count == reader->name_room)
-        reader->names =
-            widen(reader->arena, reader->names, &reader->name_room, sizeof *reader->names);
-    reader->names[reader->name_count++] = name;
-    return true;
-}
-
-/* One `"name": value`. */
-static bool read_member(struct reader *reader, size_t base, uint64_t *seen,
+static bool read_member(struct reader *reader, struct json_open *open,
                         struct claims_member *member_r)
 {
-    if (*reader->at != '"')
-        return fail_syntax(reader);
-    struct claims_member quoted;
-    if (!read_string(reader, &quoted))
+    struct json_name name;
+    if (!json_lex_name(&reader->lex, open, &name))
         return false;
-    struct name name = {.text = quoted.text, .len = quoted.len};
-    if (quoted.escaped) {
-        char *copy = arena_strndup(reader->arena, quoted.text, quoted.len);
-        name.len = unescape(copy, quoted.len);
-        copy[name.len] = '\0';
-        name.text = copy;
-    }
-    if (!add_name(reader, base, seen, name))
-        return false;
-    skip_space(reader);
-    if (*reader->at++ != ':')
-        return fail_syntax(reader);
-    skip_space(reader);
     member_r->name = name.text;
     member_r->name_len = name.len;
     return read_value(reader, member_r);
 }
 
-/* Behind a value: true where `,` says that more follow, *done_r at the end. */
-static bool read_more(struct reader *reader, char close, bool *done_r)
+static bool enter(struct reader *reader, char close, struct json_open *open_r, bool *done_r)
 {
-    skip_space(reader);
-    char c = *reader->at;
-    *done_r = c == close;
-    if (c != ',' && c != close)
-        return fail_syntax(reader);
-    reader->at++;
-    skip_space(reader);
+    if (++reader->depth > CLAIMS_DEPTH) {
+        reader->deep = true;
+        return false;
+    }
+    json_lex_enter(&reader->lex, close, open_r, done_r);
     return true;
 }
 
-static bool enter(struct reader *reader)
-{
-    if (++reader->depth > CLAIMS_DEPTH)
-        return fail(reader, "nested deeper than 16 levels");
-    reader->at++;
-    skip_space(reader);
-    return true;
-}
-
-/* From `{` to behind `}`; the members are kept where `claims` asks for them. */
+/* From `{` to behind `}`; the members are kept where `claims` asks for them. The
+ * size of a token bounds how many there are. */
 static bool read_object(struct reader *reader, struct claims *claims)
 {
-    size_t base = reader->name_count, room = 0;
-    uint64_t seen = 0;
-    if (!enter(reader))
+    struct json_open open;
+    size_t room = 0;
+    bool done;
+    if (!enter(reader, '}', &open, &done))
         return false;
-    bool done = *reader->at == '}';
-    if (done)
-        reader->at++;
     while (!done) {
         struct claims_member member = {0};
-        if (!read_member(reader, base, &seen, &member) || !read_more(reader, '}', &done))
+        if (!read_member(reader, &open, &member) || !json_lex_more(&reader->lex, '}', &done))
             return false;
         if (!claims)
             continue;
         if (claims->count == room)
-            claims->members = widen(reader->arena, claims->members, &room, sizeof member);
+            claims->members = widen(reader->lex.arena, claims->members, &room, sizeof member);
         claims->members[claims->count++] = member;
     }
-    reader->name_count = base;
+    json_lex_leave(&reader->lex, &open);
     reader->depth--;
     return true;
 }
 
 static bool read_list(struct reader *reader)
 {
-    if (!enter(reader))
+    struct json_open open;
+    bool done;
+    if (!enter(reader, ']', &open, &done))
         return false;
-    bool done = *reader->at == ']';
-    if (done)
-        reader->at++;
     while (!done) {
         struct claims_member item;
-        if (!read_value(reader, &item) || !read_more(reader, ']', &done))
+        if (!read_value(reader, &item) || !json_lex_more(&reader->lex, ']', &done))
             return false;
     }
     reader->depth--;
@@ -387,27 +138,25 @@ static bool read_list(struct reader *reader)
 
 static bool read_value(struct reader *reader, struct claims_member *value_r)
 {
-    char *start = reader->at;
+    struct json_lex *lex = &reader->lex;
+    char *start = lex->at;
+    bool whole;
     value_r->escaped = false;
     switch (*start) {
     case '"':
         return read_string(reader, value_r);
     case '{':
+        return take(reader, read_object(reader, NULL), start, CLAIMS_OBJECT, value_r);
     case '[':
-        if (!(*start == '{' ? read_object(reader, NULL) : read_list(reader)))
-            return false;
-        value_r->kind = *start == '{' ? CLAIMS_OBJECT : CLAIMS_LIST;
-        value_r->text = start;
-        value_r->len = (size_t)(reader->at - start);
-        return true;
+        return take(reader, read_list(reader), start, CLAIMS_LIST, value_r);
     case 't':
-        return read_word(reader, "true", CLAIMS_TRUE, value_r);
+        return take(reader, json_lex_word(lex, "true"), start, CLAIMS_TRUE, value_r);
     case 'f':
-        return read_word(reader, "false", CLAIMS_FALSE, value_r);
+        return take(reader, json_lex_word(lex, "false"), start, CLAIMS_FALSE, value_r);
     case 'n':
-        return read_word(reader, "null", CLAIMS_NULL, value_r);
+        return take(reader, json_lex_word(lex, "null"), start, CLAIMS_NULL, value_r);
     default:
-        return read_number(reader, value_r);
+        return take(reader, json_lex_number(lex, &whole), start, CLAIMS_NUMBER, value_r);
     }
 }
 
@@ -424,16 +173,16 @@ const char *claims_read(struct arena *arena, char *json, size_t len, struct clai
 {
     *claims_r = (struct claims){0};
     json[len] = '\0';
-    struct reader reader = {.arena = arena, .at = json};
+    struct reader reader = {.lex = {.arena = arena, .at = json, .end = json + len}};
     if (strncmp(json, "\xEF\xBB\xBF", 3) == 0)
         return "byte order mark";
-    skip_space(&reader);
-    if (*reader.at != '{')
+    json_lex_space(&reader.lex);
+    if (*reader.lex.at != '{')
         return "not a JSON object";
     if (!read_object(&reader, claims_r))
-        return reader.fault;
-    skip_space(&reader);
-    if (reader.at != json + len)
+        return fault_text(&reader);
+    json_lex_space(&reader.lex);
+    if (reader.lex.at != json + len)
         return "bytes behind the object";
     terminate_names(claims_r);
     return NULL;
@@ -442,7 +191,7 @@ const char *claims_read(struct arena *arena, char *json, size_t len, struct clai
 const char *claims_string(struct claims_member *member)
 {
     if (member->escaped)
-        member->len = unescape(member->text, member->len);
+        member->len = json_unescape(member->text, member->len);
     member->text[member->len] = '\0';
     return member->text;
 }
@@ -459,19 +208,28 @@ const char *claims_quoted(struct claims_member *member)
     return member->text - 1;
 }
 
-/* The list is known to be good JSON, so reading it again cannot fail but for
- * what it holds. */
+/* A reader of a list that is known to be good JSON: reading it again cannot fail
+ * but for what it holds. Strings before it may have been terminated already; of
+ * what is behind it no more than one byte is looked at. */
+static struct reader again(struct arena *arena, struct claims_member *list)
+{
+    return (struct reader){
+        .lex = {.arena = arena, .at = list->text, .end = list->text + list->len}};
+}
+
 bool claims_strings(struct arena *arena, struct claims_member *member, const char ***list_r,
                     size_t *count_r)
 {
-    struct reader reader = {.arena = arena, .at = member->text + 1};
+    struct reader reader = again(arena, member);
     const char **list = NULL;
     size_t count = 0, room = 0;
-    skip_space(&reader);
-    bool done = *reader.at == ']';
+    struct json_open open;
+    bool done;
+    json_lex_enter(&reader.lex, ']', &open, &done);
     while (!done) {
         struct claims_member item;
-        if (*reader.at != '"' || !read_string(&reader, &item) || !read_more(&reader, ']', &done))
+        if (*reader.lex.at != '"' || !read_string(&reader, &item) ||
+            !json_lex_more(&reader.lex, ']', &done))
             return false;
         if (count == room)
             list = widen(arena, list, &room, sizeof *list);
@@ -485,15 +243,17 @@ bool claims_strings(struct arena *arena, struct claims_member *member, const cha
 bool claims_objects(struct arena *arena, struct claims_member *member, size_t most,
                     struct claims **list_r, size_t *count_r)
 {
-    struct reader reader = {.arena = arena, .at = member->text + 1};
+    struct reader reader = again(arena, member);
     struct claims *list = NULL;
     size_t room = 0;
     *count_r = 0;
-    skip_space(&reader);
-    bool done = *reader.at == ']';
+    struct json_open open;
+    bool done;
+    json_lex_enter(&reader.lex, ']', &open, &done);
     while (!done) {
         struct claims item = {0};
-        if (*reader.at != '{' || !read_object(&reader, &item) || !read_more(&reader, ']', &done))
+        if (*reader.lex.at != '{' || !read_object(&reader, &item) ||
+            !json_lex_more(&reader.lex, ']', &done))
             return false;
         if (++*count_r > most)
             return false;

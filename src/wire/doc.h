@@ -1,7 +1,7 @@
 /* doc: one small tree for every document, whether XML or JSON.
  *
  * An element has attributes, text and children. How the two forms correspond
- * is decided by wire/xml.c and wire/json.c and nowhere else:
+ * is decided by wire/xml.c, json_read.c and json_write.c and nowhere else:
  *   - attributes and children alike become members of a JSON object;
  *   - an element that may repeat is an array under its own name, also for one
  *     item (doc_item makes such children); a wrapper without items is {};

@@ -1,5 +1,7 @@
-/* fuzz_json.c: whatever json_read accepts is written as JSON that reads back as
- * the same document; whatever it refuses has a reason. */
+/* fuzz_json.c: whatever json_read accepts is JSON for another strict reader too, and
+ * is written as JSON that reads back as the same document; whatever it refuses has a
+ * reason. */
+#include <jansson.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +47,14 @@ static void round_trip(struct arena *arena, const struct el *root)
         need(doc_get(again, a->name) && strcmp(doc_get(again, a->name), a->value) == 0);
 }
 
+static bool json_for_others(const uint8_t *bytes, size_t len)
+{
+    json_t *value = json_loadb((const char *)bytes, len, JSON_REJECT_DUPLICATES, NULL);
+    bool good = value != NULL;
+    json_decref(value);
+    return good;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct arena *arena = arena_new(0);
@@ -56,9 +66,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     else if (!wrapped(root))
         round_trip(arena, root);
     bool object = err == E_OK;
+    need(!object || json_for_others(bytes, len));
     err =
         json_read_list(arena, (const char *)bytes, len, "item", &doc_limits_default, &root, &fault);
     need(!(object && err == E_OK)); /* a text is the one or the other */
+    need(err != E_OK || json_for_others(bytes, len));
     need(err == E_OK || err == E400000);
     arena_free(&arena);
     return 0;

@@ -321,6 +321,11 @@ static void test_json_scalars(void **state)
         {"{\"tsRequest\":\"a\"}", NULL},
         {"{\"tsRequest\":{\"a\":1},\"b\":2}", "{\"b\":2,\"tsRequest\":{\"a\":1}}"},
         {"{\"a\":\"\\ud83d\\ude00\\u00e9\"}", "{\"a\":\"😀é\"}"},
+        {"{\"a\":-0}", "{\"a\":0}"},
+        {"{\"tsRequest\":{\"a\":1},\"b\":null}", "{\"tsRequest\":{\"a\":1}}"},
+        {"{\"tsRequest\":[{\"a\":1}]}", NULL},
+        {" \r\n\t{ \"\\u0061\" : [ 1 , \"\\\\\\\"\\/\\n\\r\\t\" ] } ",
+         "{\"a\":[1,\"\\\\\\\"/\\n\\r\\t\"]}"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(as_json(json(*state, cases[i].in)),
@@ -454,6 +459,23 @@ static void test_json_refused(void **state)
         {S("{\"a\":\"\xC0\x80\"}"), "not UTF-8"},
         {S("{\"a\":\"\xED\xA0\x80\"}"), "not UTF-8"},
         {S("{\"a\":1,}"), "well-formed"},
+        {S("{\"a\":1,\"\\u0061\":2}"), "column 15: a member stands twice"},
+        {S("{\"b\":{\"a\":null,\"c\":1,\"a\":null}}"), "stands twice"},
+        {S("{\"é\":1,\n \"e\" 2}"), "line 2, column 6: not well-formed"},
+        {S("{\"a\":tru}"), "column 9: not well-formed"},
+        {S("{\"a\":\"x\ty\"}"), "not well-formed"},
+        {S("{\"a\":\"\\x\"}"), "not well-formed"},
+        {S("{\"a\":\"\\u12\"}"), "not well-formed"},
+        {S("{\"a\":\"\\"), "well-formed"},
+        {S("{\"a\":-"), "too early"},
+        {S("{\"a\":1.}"), "well-formed"},
+        {S("{\"a\":1e}"), "well-formed"},
+        {S("{\"a\":+1}"), "well-formed"},
+        {S("{\"a\" 1}"), "well-formed"},
+        {S("{a:1}"), "well-formed"},
+        {S("{\"a\":nul"), "too early"},
+        {S("{\"tsRequest\":{\"a\":1},\"tsRequest\":{}}"), "stands twice"},
+        {S("\xEF\xBB\xBF{}"), "well-formed"},
     };
     refuse_all(*state, json_read, cases, sizeof cases / sizeof *cases);
 }
