@@ -34,14 +34,19 @@ static int64_t number_new(int64_t now)
 static const char *token_new(struct tx *tx, int64_t number, const char *site_id)
 {
     unsigned char bytes[FIRST_BYTES + SECOND_BYTES];
-    char first[BASE64_ROOM(FIRST_BYTES)], second[BASE64_ROOM(SECOND_BYTES)];
+    size_t site_room = strlen(site_id) + 1;
+    char *token = arena_alloc(tx->arena, BASE64_ROOM(FIRST_BYTES) + BASE64_ROOM(SECOND_BYTES) +
+                                             sizeof "||" + site_room);
     random_bytes(bytes + 8, sizeof bytes - 8);
     for (int i = 0; i < 8; i++)
         bytes[i] = (unsigned char)((uint64_t)number >> (56 - 8 * i));
-    base64url_encode(bytes, FIRST_BYTES, first);
-    base64url_encode(bytes + FIRST_BYTES, SECOND_BYTES, second);
+    char *end = token + base64url_encode(bytes, FIRST_BYTES, token);
+    *end++ = '|';
+    end += base64url_encode(bytes + FIRST_BYTES, SECOND_BYTES, end);
+    *end++ = '|';
+    memcpy(end, site_id, site_room);
     secret_wipe(bytes, sizeof bytes);
-    return arena_printf(tx->arena, "%s|%s|%s", first, second, site_id);
+    return token;
 }
 
 /* The number in a token; 0 where the text is no token of ours. */
