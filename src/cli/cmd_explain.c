@@ -134,6 +134,7 @@ static void check(struct tx *tx, struct direct_request *request, struct trail *t
     while (out_r->waits) {
         issuers_fetch(request->issuers, &out_r->wanted);
         request->waited++;
+        request->place = out_r->wanted.place;
         direct_check(tx, request, trail, out_r);
     }
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/config.h"
+#include "trust/flights.h"
 
 struct jwt_policy policy_of(const struct config *config)
 {
@@ -34,6 +35,7 @@ struct issuers *issuers_of(const struct config *config, unsigned threads, struct
                                      .max_bytes = config_size(config, "fetch-max-body"),
                                      .keep_ms = config_span(config, "eas-keys-keep"),
                                      .threads = threads,
+                                     .threads_of_one = FLIGHTS_OF_ONE,
                                      .log = log};
     struct issuers *made = issuers_new(&issuers, fault, sizeof fault);
     if (!made)

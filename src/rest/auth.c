@@ -29,6 +29,7 @@ struct sign_in {
     struct site site;
     struct direct_outcome direct;
     unsigned waited; /* for keys of an issuer */
+    uint64_t place;
     struct {
         struct issuer_wait base; /* first */
         struct call *call;
@@ -237,6 +238,7 @@ static void await_keys(struct call *call)
 {
     struct sign_in *in = call->state;
     in->waited++;
+    in->place = in->direct.wanted.place;
     in->wait.call = call;
     in->wait.base.done = keys_came;
     issuers_await(call->config->issuers, &in->direct.wanted, &in->wait.base);
@@ -255,6 +257,7 @@ static enum err jwt_check(struct call *call)
         .bare_audience = call->tuning->eas.bare_audience,
         .issuers = call->config->issuers,
         .waited = in->waited,
+        .place = in->place,
         .find_site = find_site,
         .find_user = find_user,
         .known = lanes_abilities(call->config->lanes) & DB_SOLE_OWNER ? call->rest->known : NULL,

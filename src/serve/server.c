@@ -43,6 +43,7 @@
 #include "store/tx.h"
 #include "tbl/settings.h"
 #include "trust/eas.h"
+#include "trust/flights.h"
 #include "trust/issuers.h"
 #include "trust/password.h"
 #include "trust/record.h"
@@ -55,7 +56,6 @@ enum {
     SWEEP_EVERY_MS = 1000,
     UPLOADS_EVERY_MS = 60000, /* sooner where uploads are kept for less */
     QUEUE_LIMIT = 16384,
-    FETCHES_AT_ONCE = 8,
     VISIBLE_MOST = 64 << 20
 };
 
@@ -343,7 +343,7 @@ struct server *server_new(struct config *config, char *why, size_t why_size)
     ok = ok && db_migrate(config_text(config, "repository"), why, why_size);
     ok = ok && (server->keyring = load_keys(config, why, why_size)) != NULL;
     ok = ok && (server->issuers =
-                    issuers_of(config, FETCHES_AT_ONCE, server->log, why, why_size)) != NULL;
+                    issuers_of(config, FLIGHTS_AT_ONCE, server->log, why, why_size)) != NULL;
     if (ok) {
         make_parts(server);
         ok = make_lanes(server, why, why_size);

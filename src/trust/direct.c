@@ -258,7 +258,9 @@ static bool check_eas_key(struct checking *c)
                                         .jwks_uri = out->eas.jwks_uri,
                                         .kid = out->jwt.kid,
                                         .alg = jws_alg_find(out->jwt.alg),
-                                        .waited = c->request->waited};
+                                        .site_id = out->eas.site_id,
+                                        .waited = c->request->waited,
+                                        .place = c->request->place};
     switch (issuers_find(c->request->issuers, c->tx->arena, &out->wanted, &c->found)) {
     case KEYS_WAIT:
         out->waits = true;

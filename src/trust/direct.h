@@ -51,6 +51,7 @@ struct direct_request {
     bool bare_audience;                  /* a site's own server may issue for "tableau" */
     struct issuers *issuers;             /* NULL: external authorization servers are none */
     unsigned waited;                     /* how often outcome.waits was followed */
+    uint64_t place;                      /* outcome.wanted.place of the time before; 0 at first */
     trust_find_site *find_site;
     trust_find_user *find_user;
     struct known_cache *known; /* NULL: look everything up */

@@ -8,14 +8,16 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/ident.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "fetch/fetch.h"
 #include "trust/claims.h"
 #include "trust/discover.h"
+#include "trust/flights.h"
 #include "trust/jws.h"
 
-enum { STACK_BYTES = 512 << 10, WAITS_MOST = 2, REFRESH_PART = 5, COLD_TRIES = 3 };
+enum { WAITS_MOST = 2, REFRESH_PART = 5, COLD_TRIES = 3 };
 
 /* Keys as they came; immutable. */
 struct keyset {
@@ -24,34 +26,37 @@ struct keyset {
     struct discovered found;
     const char *source; /* where it is from, for verdicts */
     const char **told;  /* of each key: which it is, of whom, from where */
+    uint64_t place;     /* of its fetch in the order of asking */
     int64_t refresh_at, fresh_until, good_until;
 };
 
 /* An issuer, with the way its keys are found. */
 struct entry {
+    struct flight flight; /* of its one fetch at a time; first, so that it leads to the entry */
+    struct issuers *issuers;
     char *issuer, *jwks_uri;
-    struct keyset *set; /* the last good one, or NULL */
+    char owner[LUID_ROOM]; /* the site whose sign-in caused the fetch under way */
+    struct keyset *set;    /* the last good one, or NULL */
     struct arena *failure_arena;
     struct verdict failure; /* of the last fetch, where it failed */
     unsigned failures;      /* in a row */
     int64_t fetch_after;    /* no fetch before, but for an unknown kid */
     int64_t unknown_after;  /* none for an unknown kid before */
     int64_t used_at;
-    bool flying; /* a fetch is queued or under way */
+    int64_t flying_since;
+    uint64_t place; /* of the fetch under way */
+    bool flying;    /* a fetch is queued or under way */
     struct issuer_wait *waiting;
-    struct entry *next; /* in the queue */
 };
 
 struct issuers {
     struct issuers_config config;
     struct fetch_guard guard;
-    bool stopping;        /* atomic: read by fetches too; written under the lock */
-    pthread_mutex_t lock; /* guards all below, and the entries */
-    pthread_cond_t wake;
-    struct map *entries; /* "issuer\njwks_uri" -> struct entry */
-    struct entry *head, **tail;
-    pthread_t *threads;
-    unsigned started, idle, queued;
+    bool stopping;           /* atomic: read by fetches */
+    pthread_mutex_t lock;    /* guards all below, and the entries */
+    struct map *entries;     /* "issuer\njwks_uri" -> struct entry */
+    struct flights *flights; /* NULL: fetches run in issuers_fetch */
+    uint64_t places;         /* given to those who ask and to fetches, in their order */
 };
 
 static int64_t clock_of(const struct issuers *issuers)
@@ -60,26 +65,26 @@ static int64_t clock_of(const struct issuers *issuers)
                                  : clock_monotonic();
 }
 
-/* One fetch of an issuer's documents; all of them together have twice the time of
+/* The fetch of an issuer's documents; all of them together have twice the time of
  * one, so that a slow provider does not hold a thread document after document. */
-struct flight {
+struct journey {
     const struct issuers *issuers;
     int64_t until; /* of the monotonic clock */
 };
 
-static struct flight flight_of(const struct issuers *issuers)
+static struct journey journey_of(const struct issuers *issuers)
 {
-    return (struct flight){issuers, clock_monotonic() + 2 * issuers->config.timeout_ms};
+    return (struct journey){issuers, clock_monotonic() + 2 * issuers->config.timeout_ms};
 }
 
 static bool get(void *context, struct arena *arena, const char *url, struct fetch_answer *answer_r)
 {
-    const struct flight *flight = context;
-    const struct issuers_config *config = &flight->issuers->config;
+    const struct journey *journey = context;
+    const struct issuers_config *config = &journey->issuers->config;
     if (config->get)
         return config->get(config->context, arena, url, answer_r);
-    struct fetch_guard guard = flight->issuers->guard;
-    int64_t left = flight->until - clock_monotonic();
+    struct fetch_guard guard = journey->issuers->guard;
+    int64_t left = journey->until - clock_monotonic();
     if (left < guard.timeout_ms)
         guard.timeout_ms = left > 1 ? left : 1;
     return fetch_get(&guard, arena, url, answer_r);
@@ -88,20 +93,18 @@ static bool get(void *context, struct arena *arena, const char *url, struct fetc
 struct issuers *issuers_new(const struct issuers_config *config, char *why, size_t why_size)
 {
     struct issuers *issuers = calloc(1, sizeof *issuers);
-    pthread_t *threads = calloc(config->threads + 1, sizeof *threads);
-    if (!issuers || !threads)
+    if (!issuers)
         abort();
     issuers->config = *config;
-    issuers->threads = threads;
+    issuers->flights =
+        config->threads ? flights_new(config->threads, config->threads_of_one) : NULL;
     issuers->guard = (struct fetch_guard){.plain_http = config->plain_http,
                                           .ca_file = config->ca_file,
                                           .timeout_ms = config->timeout_ms,
                                           .max_bytes = config->max_bytes,
                                           .stop = &issuers->stopping};
     issuers->entries = map_new();
-    issuers->tail = &issuers->head;
     pthread_mutex_init(&issuers->lock, NULL);
-    pthread_cond_init(&issuers->wake, NULL);
     if (!networks_parse(config->networks ? config->networks : "", &issuers->guard.networks, why,
                         why_size))
         issuers_free(&issuers);
@@ -182,6 +185,7 @@ static struct entry *entry_of(struct issuers *issuers, const struct keys_request
         entry = calloc(1, sizeof *entry);
         if (!entry)
             abort();
+        entry->issuers = issuers;
         entry->issuer = copy(request->issuer);
         entry->jwks_uri = copy(request->jwks_uri);
         map_put(issuers->entries, key, entry);
@@ -221,7 +225,7 @@ static void describe_keys(struct keyset *set, const char *issuer)
 }
 
 static struct keyset *keyset_new(const struct issuers *issuers, struct arena *arena,
-                                 const char *issuer, const struct discovered *found)
+                                 const struct entry *entry, const struct discovered *found)
 {
     struct keyset *set = arena_zalloc(arena, sizeof *set);
     int64_t now = clock_of(issuers), life = life_ms(found->max_age_s);
@@ -229,10 +233,11 @@ static struct keyset *keyset_new(const struct issuers *issuers, struct arena *ar
     *set = (struct keyset){.references = 1,
                            .arena = arena,
                            .found = *found,
+                           .place = entry->place,
                            .refresh_at = now + life - life / REFRESH_PART,
                            .fresh_until = now + life,
                            .good_until = now + (keep > life ? keep : life)};
-    describe_keys(set, issuer);
+    describe_keys(set, entry->issuer);
     return set;
 }
 
@@ -277,10 +282,10 @@ static void fly(struct issuers *issuers, struct entry *entry)
     struct arena *arena = arena_new(0);
     struct discovered found;
     struct verdict failure = {.failed = TRUST_OK};
-    struct flight flight = flight_of(issuers);
-    const struct discovery discovery = {.get = get, .context = &flight};
+    struct journey journey = journey_of(issuers);
+    const struct discovery discovery = {.get = get, .context = &journey};
     bool ok = discover(&discovery, arena, entry->issuer, entry->jwks_uri, &found, &failure);
-    struct keyset *set = ok ? keyset_new(issuers, arena, entry->issuer, &found) : NULL;
+    struct keyset *set = ok ? keyset_new(issuers, arena, entry, &found) : NULL;
     pthread_mutex_lock(&issuers->lock);
     install(issuers, entry, set, arena, &failure);
     struct issuer_wait *waiting = entry->waiting;
@@ -293,81 +298,33 @@ static void fly(struct issuers *issuers, struct entry *entry)
     }
 }
 
-static struct entry *take_flight(struct issuers *issuers)
+static void run_flight(struct flight *flight)
 {
-    struct entry *entry = issuers->head;
-    if (entry) {
-        issuers->queued--;
-        issuers->head = entry->next;
-        if (!issuers->head)
-            issuers->tail = &issuers->head;
-        entry->next = NULL;
-    }
-    return entry;
+    struct entry *entry = (struct entry *)flight;
+    fly(entry->issuers, entry);
 }
 
-static void *work(void *context)
+/* False: it cannot be fetched now, since the server stops, no thread can be made, or
+ * too many fetches of the site wait. */
+static bool start_flight(struct issuers *issuers, struct entry *entry,
+                         const struct keys_request *request)
 {
-    struct issuers *issuers = context;
-    pthread_mutex_lock(&issuers->lock);
-    for (;;) {
-        struct entry *entry = take_flight(issuers);
-        if (entry) {
-            pthread_mutex_unlock(&issuers->lock);
-            fly(issuers, entry);
-            pthread_mutex_lock(&issuers->lock);
-            continue;
-        }
-        if (issuers->stopping)
-            break;
-        issuers->idle++;
-        pthread_cond_wait(&issuers->wake, &issuers->lock);
-        issuers->idle--;
-    }
-    pthread_mutex_unlock(&issuers->lock);
-    return NULL;
-}
-
-static void start_thread(struct issuers *issuers)
-{
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    if (pthread_create(&issuers->threads[issuers->started], &attr, work, issuers) == 0)
-        issuers->started++;
-    pthread_attr_destroy(&attr);
-}
-
-/* False: it cannot be fetched now, since the server stops or no thread can be made. A
- * thread that was woken is idle until it runs, but the flight it was woken for is
- * still queued: each of those has its thread. */
-static bool start_flight(struct issuers *issuers, struct entry *entry)
-{
-    if (issuers->stopping)
-        return false;
-    if (issuers->idle <= issuers->queued && issuers->started < issuers->config.threads)
-        start_thread(issuers);
-    if (issuers->config.threads && !issuers->started)
+    snprintf(entry->owner, sizeof entry->owner, "%s",
+             request->site_id ? request->site_id : "server");
+    entry->flight = (struct flight){.run = run_flight, .owner = entry->owner};
+    if (issuers->flights && !flights_start(issuers->flights, &entry->flight))
         return false;
     entry->flying = true;
-    if (issuers->config.threads) {
-        *issuers->tail = entry;
-        issuers->tail = &entry->next;
-        issuers->queued++;
-        pthread_cond_signal(&issuers->wake);
-    }
+    entry->flying_since = clock_of(issuers);
+    entry->place = ++issuers->places;
     return true;
 }
 
 void issuers_stop(struct issuers *issuers)
 {
-    pthread_mutex_lock(&issuers->lock);
     __atomic_store_n(&issuers->stopping, true, __ATOMIC_RELAXED);
-    pthread_cond_broadcast(&issuers->wake);
-    pthread_mutex_unlock(&issuers->lock);
-    for (unsigned i = 0; i < issuers->started; i++)
-        pthread_join(issuers->threads[i], NULL);
-    issuers->started = 0;
+    if (issuers->flights)
+        flights_stop(issuers->flights);
 }
 
 void issuers_free(struct issuers **issuers)
@@ -377,9 +334,8 @@ void issuers_free(struct issuers **issuers)
         return;
     issuers_stop(i);
     map_free(&i->entries, entry_free);
-    pthread_cond_destroy(&i->wake);
+    flights_free(&i->flights);
     pthread_mutex_destroy(&i->lock);
-    free(i->threads);
     free(i);
     *issuers = NULL;
 }
@@ -392,7 +348,7 @@ static bool wait_for_flight(struct issuers *issuers, struct entry *entry,
 {
     if (request->waited >= WAITS_MOST)
         return false;
-    return entry->flying || (may && start_flight(issuers, entry));
+    return entry->flying || (may && start_flight(issuers, entry, request));
 }
 
 static enum keys_answer take_key(struct arena *arena, struct keyset *set, const struct jwk *jwk,
@@ -449,7 +405,8 @@ static enum keys_answer find_in_set(struct issuers *issuers, struct entry *entry
     if (choice == JWKS_CHOSEN)
         return take_key(arena, entry->set, jwk, found_r);
     if (choice == JWKS_UNKNOWN) {
-        bool may = now >= entry->unknown_after, flew = entry->flying;
+        bool may = now >= entry->unknown_after && entry->set->place < request->place;
+        bool flew = entry->flying;
         if (wait_for_flight(issuers, entry, request, may)) {
             if (!flew)
                 entry->unknown_after = now + ISSUERS_UNKNOWN_KID_MS;
@@ -459,7 +416,13 @@ static enum keys_answer find_in_set(struct issuers *issuers, struct entry *entry
     return refuse_key(arena, entry->set, request, jwk, why, found_r);
 }
 
-/* While fetching fails and there are good keys, nobody waits for it. */
+/* While fetching fails, or takes its time, and there are good keys, nobody waits. */
+static bool goes_on_with(const struct entry *entry, int64_t now)
+{
+    return entry->failures > 0 ||
+           (entry->flying && now - entry->flying_since >= ISSUERS_PATIENCE_MS);
+}
+
 static enum keys_answer find(struct issuers *issuers, struct arena *arena,
                              const struct keys_request *request, struct keys_found *found_r)
 {
@@ -468,22 +431,24 @@ static enum keys_answer find(struct issuers *issuers, struct arena *arena,
     bool may = now >= entry->fetch_after;
     bool fresh = entry->set && now < entry->set->fresh_until;
     bool good = entry->set && now < entry->set->good_until;
-    bool goes_on = fresh || (good && entry->failures > 0);
+    bool goes_on = fresh || (good && goes_on_with(entry, now));
     if (!goes_on && wait_for_flight(issuers, entry, request, may))
         return KEYS_WAIT;
     if (!good)
         return refuse_issuer(arena, entry, found_r);
     enum keys_answer answer = find_in_set(issuers, entry, arena, request, now, found_r);
     if (answer == KEYS_FOUND && now >= entry->set->refresh_at && may && !entry->flying)
-        start_flight(issuers, entry); /* nobody waits for it */
+        start_flight(issuers, entry, request); /* nobody waits for it */
     return answer;
 }
 
 enum keys_answer issuers_find(struct issuers *issuers, struct arena *arena,
-                              const struct keys_request *request, struct keys_found *found_r)
+                              struct keys_request *request, struct keys_found *found_r)
 {
     *found_r = (struct keys_found){.jwk = NULL};
     pthread_mutex_lock(&issuers->lock);
+    if (!request->place)
+        request->place = ++issuers->places;
     enum keys_answer answer = find(issuers, arena, request, found_r);
     pthread_mutex_unlock(&issuers->lock);
     return answer;
@@ -531,9 +496,9 @@ bool issuers_look(struct issuers *issuers, const char *issuer, const char *jwks_
     struct arena *arena = arena_new(0);
     struct discovered found;
     struct verdict failure;
-    struct flight flight = flight_of(issuers);
+    struct journey journey = journey_of(issuers);
     const struct discovery discovery = {.get = get,
-                                        .context = &flight,
+                                        .context = &journey,
                                         .document = report->document,
                                         .report_context = report->context};
     bool ok = discover(&discovery, arena, issuer, jwks_uri, &found, &failure);

@@ -11,16 +11,17 @@
  *   - at first use; then again once the time is up that the answer's head gives
  *     (5 minutes to 24 hours; 15 minutes where it gives none), a little earlier in
  *     the background where the issuer is in use;
- *   - when a token names a kid that the set lacks, at most once a minute;
+ *   - when a token names a kid that the set lacks, at most once a minute, unless the
+ *     set was asked for after the token had come;
  *   - after a failure not before a minute; where there are no keys to go on with,
  *     not before ten seconds the first three times.
  * There is one fetch at a time for an issuer, however many wait. While fetching
- * fails the last good keys are used for `keep_ms` after they came; a key set that
- * was fetched and lacks a key ends that key.
+ * fails, or takes longer than a second, the last good keys are used, for `keep_ms`
+ * after they came; a key set that was fetched and lacks a key ends that key.
  *
  * issuers_find never blocks: where it must wait it says so, and issuers_await calls
- * back. Fetches run on a few threads of their own, made when first needed, so that
- * a slow provider holds up nobody else's sign-in but in the queue behind it. With
+ * back. Fetches run on threads of their own (flights.h), shared between sites, so that
+ * slow providers of one site hold up no other site's sign-ins. With
  * no threads they run in issuers_fetch, for commands and tests. Thread-safe. */
 #ifndef EASEL_TRUST_ISSUERS_H
 #define EASEL_TRUST_ISSUERS_H
@@ -44,7 +45,8 @@ enum {
     ISSUERS_UNKNOWN_KID_MS = 60000,
     ISSUERS_RETRY_MS = 60000,
     ISSUERS_RETRY_COLD_MS = 10000,
-    ISSUERS_MOST = 1000 /* kept at a time */
+    ISSUERS_PATIENCE_MS = 1000, /* so long good keys wait for newer ones */
+    ISSUERS_MOST = 1000         /* kept at a time */
 };
 
 struct issuers_config {
@@ -54,8 +56,9 @@ struct issuers_config {
     int64_t timeout_ms; /* for one document */
     size_t max_bytes;   /* of one document */
     int64_t keep_ms;
-    unsigned threads; /* 0: fetches run in issuers_fetch alone */
-    struct log *log;  /* may be NULL */
+    unsigned threads;        /* 0: fetches run in issuers_fetch alone */
+    unsigned threads_of_one; /* for the issuers of one site at a time */
+    struct log *log;         /* may be NULL */
     /* For tests; NULL: the real ones. */
     bool (*get)(void *context, struct arena *arena, const char *url, struct fetch_answer *answer_r);
     int64_t (*clock)(void *context); /* never goes back; ms */
@@ -72,7 +75,9 @@ struct keys_request {
     const char *issuer, *jwks_uri; /* jwks_uri NULL: by discovery */
     const char *kid;
     const struct jws_alg *alg;
-    unsigned waited; /* how often issuers_await was gone through for this token */
+    const char *site_id; /* on whose behalf; NULL: the server's */
+    unsigned waited;     /* how often issuers_await was gone through for this token */
+    uint64_t place;      /* in the order of asking; set where it is 0, which it is at first */
 };
 
 enum keys_answer { KEYS_FOUND, KEYS_WAIT, KEYS_REFUSED };
@@ -86,7 +91,7 @@ struct keys_found {
 
 /* What is found lives in `arena` but for jwk. */
 enum keys_answer issuers_find(struct issuers *issuers, struct arena *arena,
-                              const struct keys_request *request, struct keys_found *found_r);
+                              struct keys_request *request, struct keys_found *found_r);
 void issuers_release(struct keys_found *found);
 
 struct issuer_wait {

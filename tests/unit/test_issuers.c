@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "fetch/fetch.h"
+#include "trust/flights.h"
 #include "trust/issuers.h"
 #include "trust/jws.h"
 
@@ -37,6 +38,7 @@ struct world {
     const char *issuer_said;
     int64_t max_age;
     int metadata_fetches, keys_fetches;
+    uint64_t place;       /* of the last who asked */
     pthread_mutex_t lock; /* threads: guards what follows */
     pthread_cond_t changed;
     bool held;   /* fetches wait */
@@ -79,13 +81,14 @@ static int64_t clock_of_test(void *context)
     return ((struct world *)context)->now;
 }
 
-static void make(struct world *world, unsigned threads)
+static void make_shared(struct world *world, unsigned threads, unsigned of_one)
 {
     char why[100];
     struct issuers_config config = {.keep_ms = 24 * HOUR,
                                     .timeout_ms = SECOND,
                                     .max_bytes = 1 << 16,
                                     .threads = threads,
+                                    .threads_of_one = of_one,
                                     .get = get,
                                     .clock = clock_of_test,
                                     .context = world};
@@ -98,6 +101,11 @@ static void make(struct world *world, unsigned threads)
     pthread_cond_init(&world->changed, NULL);
     world->issuers = issuers_new(&config, why, sizeof why);
     assert_non_null(world->issuers);
+}
+
+static void make(struct world *world, unsigned threads)
+{
+    make_shared(world, threads, threads);
 }
 
 static int begin(void **state)
@@ -127,8 +135,10 @@ static enum keys_answer ask(struct world *world, const char *jwks_uri, const cha
                                    .jwks_uri = jwks_uri,
                                    .kid = kid,
                                    .alg = jws_alg_find("ES256"),
-                                   .waited = waited};
+                                   .waited = waited,
+                                   .place = waited ? world->place : 0};
     enum keys_answer answer = issuers_find(world->issuers, world->arena, &request, &found);
+    world->place = request.place;
     if (answer == KEYS_FOUND)
         assert_string_equal(found.jwk->kid, kid);
     if (verdict_r)
@@ -247,6 +257,17 @@ static void an_unknown_kid_fetches_once_a_minute(void **state)
     world->keys = SET(CURVE("a") "," CURVE("x"));
     assert_true(finds(world, "x"));
     FETCHES(world, 3);
+}
+
+/* A set that was asked for after the token had come is not asked for again. */
+static void an_unknown_kid_of_a_cold_issuer_fetches_once(void **state)
+{
+    struct world *world = *state;
+    assert_false(finds(world, "x"));
+    FETCHES(world, 1);
+    world->keys = SET(CURVE("a") "," CURVE("x"));
+    assert_true(finds(world, "x"));
+    FETCHES(world, 2);
 }
 
 static void a_rotation_refuses_nobody(void **state)
@@ -440,6 +461,14 @@ static int begin_threads(void **state)
     return 0;
 }
 
+static int begin_shared(void **state)
+{
+    static struct world world;
+    make_shared(&world, 4, 2);
+    *state = &world;
+    return 0;
+}
+
 static void many_wait_for_one_fetch(void **state)
 {
     static struct waiter waiters[WAITERS];
@@ -460,16 +489,23 @@ static void many_wait_for_one_fetch(void **state)
     FETCHES(world, 1);
 }
 
-static void ask_for(struct world *world, struct waiter *waiter, int number)
+static void ask_for_site(struct world *world, struct waiter *waiter, int number,
+                         const char *site_id)
 {
     struct keys_found found;
     struct keys_request request = {.issuer = arena_printf(world->arena, ISSUER "/%d", number),
                                    .jwks_uri = JWKS_URL,
                                    .kid = "a",
-                                   .alg = jws_alg_find("ES256")};
+                                   .alg = jws_alg_find("ES256"),
+                                   .site_id = site_id};
     *waiter = (struct waiter){{came, NULL}, world, 0};
     assert_int_equal(issuers_find(world->issuers, world->arena, &request, &found), KEYS_WAIT);
     issuers_await(world->issuers, &request, &waiter->base);
+}
+
+static void ask_for(struct world *world, struct waiter *waiter, int number)
+{
+    ask_for_site(world, waiter, number, NULL);
 }
 
 /* Issuers that are asked for at once are fetched at once, up to the number of threads,
@@ -495,6 +531,69 @@ static void issuers_do_not_wait_for_each_other(void **state)
         await_all(&world, 5);
         end(&state_of);
     }
+}
+
+/* Good keys that are out of date wait for newer ones a second at most. */
+static void hung_fetches_do_not_hold_up_good_keys(void **state)
+{
+    struct world *world = *state;
+    struct waiter waiter = {{came, NULL}, world, 0};
+    assert_int_equal(ask(world, NULL, "a", 0, NULL), KEYS_WAIT);
+    issuers_await(world->issuers, &(struct keys_request){.issuer = ISSUER}, &waiter.base);
+    await_all(world, 1);
+    hold(world, true);
+    world->now += HOUR;
+    assert_int_equal(ask(world, NULL, "a", 0, NULL), KEYS_WAIT);
+    world->now += SECOND - 1;
+    assert_int_equal(ask(world, NULL, "a", 0, NULL), KEYS_WAIT);
+    world->now += 1;
+    assert_int_equal(ask(world, NULL, "a", 0, NULL), KEYS_FOUND);
+    hold(world, false);
+}
+
+/* One site's hung providers leave threads for those of others. */
+static void a_site_has_its_share_of_the_threads(void **state)
+{
+    enum { MINE = 20 };
+    struct waiter mine[MINE], theirs;
+    struct world *world = *state;
+    hold(world, true);
+    for (int i = 0; i < MINE; i++)
+        ask_for_site(world, &mine[i], i, "3f3c4cbb-34a5-4d80-9a37-3c83bb9b7e11");
+    ask_for_site(world, &theirs, MINE, "9d1dbd1f-3c5e-4a5c-8f14-2f5a0f3c3d12");
+    pthread_mutex_lock(&world->lock);
+    while (world->held_up < 3) /* two of mine and theirs */
+        pthread_cond_wait(&world->changed, &world->lock);
+    assert_int_equal(world->held_up, 3);
+    pthread_mutex_unlock(&world->lock);
+    hold(world, false);
+    await_all(world, MINE + 1);
+}
+
+/* Nor does a site fill the queue. */
+static void a_site_waits_in_a_bounded_queue(void **state)
+{
+    struct waiter waiters[2 + FLIGHTS_WAITING], other;
+    struct world *world = *state;
+    struct keys_found found;
+    struct keys_request request = {.issuer = ISSUER "/more",
+                                   .jwks_uri = JWKS_URL,
+                                   .kid = "a",
+                                   .alg = jws_alg_find("ES256"),
+                                   .site_id = "one"};
+    hold(world, true);
+    for (int i = 0; i < 2 + FLIGHTS_WAITING; i++) {
+        ask_for_site(world, &waiters[i], i, "one");
+        pthread_mutex_lock(&world->lock);
+        while (i < 2 && world->held_up <= i)
+            pthread_cond_wait(&world->changed, &world->lock);
+        pthread_mutex_unlock(&world->lock);
+    }
+    assert_int_equal(issuers_find(world->issuers, world->arena, &request, &found), KEYS_REFUSED);
+    assert_string_equal(found.verdict.found, "they were not fetched");
+    ask_for_site(world, &other, 1000, "two");
+    hold(world, false);
+    await_all(world, 3 + FLIGHTS_WAITING);
 }
 
 static void waiting_for_nothing_comes_back_at_once(void **state)
@@ -535,11 +634,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 #define THREADED(name) cmocka_unit_test_setup_teardown(name, begin_threads, end)
+#define SHARED(name) cmocka_unit_test_setup_teardown(name, begin_shared, end)
     const struct CMUnitTest tests[] = {
         TEST(keys_are_kept_for_fifteen_minutes),
         TEST(the_head_says_how_long_within_bounds),
         TEST(keys_in_use_are_renewed_in_the_background),
         TEST(an_unknown_kid_fetches_once_a_minute),
+        TEST(an_unknown_kid_of_a_cold_issuer_fetches_once),
         TEST(a_rotation_refuses_nobody),
         TEST(a_key_that_the_set_lacks_is_gone),
         TEST(a_key_that_does_not_fit_fetches_nothing),
@@ -551,6 +652,9 @@ int main(void)
         TEST(issuers_are_bounded),
         THREADED(many_wait_for_one_fetch),
         cmocka_unit_test(issuers_do_not_wait_for_each_other),
+        THREADED(hung_fetches_do_not_hold_up_good_keys),
+        SHARED(a_site_has_its_share_of_the_threads),
+        SHARED(a_site_waits_in_a_bounded_queue),
         THREADED(waiting_for_nothing_comes_back_at_once),
         THREADED(stopping_calls_back),
         cmocka_unit_test(networks_of_no_form_are_refused),
