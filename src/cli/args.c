@@ -97,13 +97,19 @@ static bool take_value(const struct args *args, struct cursor *cursor, const cha
     return true;
 }
 
+/* A switch may stand alone, which is on, or before its value. */
+static bool says_on_or_off(const struct cursor *cursor)
+{
+    return cursor->argc && (strcmp(*cursor->argv, "on") == 0 || strcmp(*cursor->argv, "off") == 0);
+}
+
 static enum args_result read_setting(const struct args *args, struct cursor *cursor,
                                      const struct setting_row *row, const char *attached,
                                      struct config *config)
 {
     const char *value;
     char why[CONFIG_WHY_ROOM];
-    if (row->type == SETTING_BOOL && !attached)
+    if (row->type == SETTING_BOOL && !attached && !says_on_or_off(cursor))
         value = "on";
     else if (!take_value(args, cursor, row->name, attached, &value))
         return ARGS_WRONG;

@@ -8,6 +8,7 @@
 #include "cli/config.h"
 #include "cli/eas_config.h"
 #include "trust/claims.h"
+#include "trust/eas.h"
 
 static void print_document(void *context, const char *url, const char *outcome, bool good)
 {
@@ -20,17 +21,21 @@ static const char *shown(struct arena *arena, const char *text)
     return text ? claims_show(arena, text, strlen(text)) : "without kid";
 }
 
-/* A key is of use where it can verify and a token can name it. */
+struct checking {
+    const char *barred; /* algorithms that the server refuses */
+    size_t usable;      /* keys */
+};
+
 static void print_keys(void *context, const struct jwks *jwks, const char *url, int64_t life_s)
 {
-    size_t *usable = context;
+    struct checking *checking = context;
     struct arena *arena = arena_new(0);
     (void)url;
     printf("\nkeys (good for %lld s):\n", (long long)life_s);
     for (size_t i = 0; i < jwks->count; i++) {
         const struct jwk *jwk = &jwks->keys[i];
-        const char *why = jwk->unusable ? jwk->unusable : jwk->kid ? NULL : "no token can name it";
-        *usable += !why;
+        const char *why = jwks_useless(arena, jwks, jwk, checking->barred);
+        checking->usable += !why;
         printf("%-4s  %s  %s\n", why ? "no" : "ok", shown(arena, jwk->kid),
                jwk_describe(arena, jwk));
         if (why)
@@ -39,12 +44,19 @@ static void print_keys(void *context, const struct jwks *jwks, const char *url, 
     arena_free(&arena);
 }
 
-static int check(struct issuers *issuers, const char *issuer, const char *jwks_uri)
+static int check(struct issuers *issuers, const struct config *config, const char *issuer,
+                 const char *jwks_uri)
 {
-    size_t usable = 0;
-    struct issuer_report report = {print_document, print_keys, &usable};
+    struct checking checking = {config_text(config, "eas-refused-algorithms"), 0};
+    struct issuer_report report = {print_document, print_keys, &checking};
+    const char *fault = eas_issuer_fault(issuer, config_bool(config, "fetch-plain-http"));
+    if (fault) {
+        print_document(NULL, issuer, fault, false);
+        printf("\nTokens of %s cannot be verified: it cannot be registered.\n", issuer);
+        return 1;
+    }
     bool found = issuers_look(issuers, issuer, jwks_uri, &report);
-    if (found && usable) {
+    if (found && checking.usable) {
         printf("\nTokens whose iss is exactly %s can be verified.\n", issuer);
         return 0;
     }
@@ -58,12 +70,14 @@ int cmd_eas(const struct args *args, struct config *config)
     char why[CONFIG_WHY_ROOM] = "";
     if (strcmp(args_operand(args, 0), "check") != 0)
         return args_wrong(args, "'%s' is not 'check'", args_operand(args, 0));
+    if (!*args_operand(args, 1))
+        return args_wrong(args, "the issuer is empty");
     struct issuers *issuers = issuers_of(config, 0, NULL, why, sizeof why);
     if (!issuers) {
         fprintf(stderr, "easel eas: %s\n", why);
         return 1;
     }
-    int status = check(issuers, args_operand(args, 1), args_value(args, "jwks-uri"));
+    int status = check(issuers, config, args_operand(args, 1), args_value(args, "jwks-uri"));
     issuers_free(&issuers);
     return status;
 }

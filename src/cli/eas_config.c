@@ -1,8 +1,6 @@
 /* eas_config.c: see eas_config.h. */
 #include "cli/eas_config.h"
 
-#include <stdio.h>
-
 #include "cli/config.h"
 #include "trust/flights.h"
 
@@ -21,13 +19,13 @@ struct jwt_policy eas_policy_of(const struct config *config)
     policy.max_life_s = config_span(config, "eas-max-life") / 1000;
     policy.scp_string = config_bool(config, "eas-scp-string");
     policy.barred = config_text(config, "eas-refused-algorithms");
+    policy.user_claim = config_text(config, "eas-user-claim");
     return policy;
 }
 
 struct issuers *issuers_of(const struct config *config, unsigned threads, struct log *log,
                            char *why, size_t why_size)
 {
-    char fault[200];
     struct issuers_config issuers = {.plain_http = config_bool(config, "fetch-plain-http"),
                                      .networks = config_text(config, "fetch-networks"),
                                      .ca_file = config_text(config, "fetch-ca-file"),
@@ -37,8 +35,5 @@ struct issuers *issuers_of(const struct config *config, unsigned threads, struct
                                      .threads = threads,
                                      .threads_of_one = FLIGHTS_OF_ONE,
                                      .log = log};
-    struct issuers *made = issuers_new(&issuers, fault, sizeof fault);
-    if (!made)
-        snprintf(why, why_size, "fetch-networks: %s", fault);
-    return made;
+    return issuers_new(&issuers, why, why_size);
 }

@@ -26,6 +26,7 @@ struct hop {
     struct buf body;
     size_t head_len;
     const char *refused;                 /* why a callback ended it */
+    char told[CURL_ERROR_SIZE];          /* what libcurl says of its failure */
     int64_t max_age, age, expires, date; /* of the head; -1: not there */
     bool no_store;
 };
@@ -48,17 +49,28 @@ static bool printable(const char *text)
     return true;
 }
 
+/* libcurl passes over further slashes, and takes what follows for the host. */
+static bool has_host(const char *text)
+{
+    const char *colon = strstr(text, "://");
+    return colon && colon[3] && !strchr("/?#:@", colon[3]);
+}
+
 static const char *parts_fault(CURLU *url, bool plain_http)
 {
+    char *port = url_part(url, CURLUPART_PORT, 0);
     char *scheme = url_part(url, CURLUPART_SCHEME, 0), *host = url_part(url, CURLUPART_HOST, 0);
     char *user = url_part(url, CURLUPART_USER, 0), *password = url_part(url, CURLUPART_PASSWORD, 0);
     const char *fault = NULL;
     if (!scheme || !host || !*host)
         fault = "not a URL with scheme and host";
     else if (strcmp(scheme, "https") != 0 && !(plain_http && strcmp(scheme, "http") == 0))
-        fault = plain_http ? "neither https nor http" : "not https";
+        fault = plain_http ? "neither https nor http" : "not https (setting fetch-plain-http)";
     else if (user || password)
         fault = "a URL with a user's name or password";
+    else if (port && strcmp(port, "0") == 0)
+        fault = "a URL with the port 0";
+    curl_library()->free(port);
     curl_library()->free(scheme);
     curl_library()->free(host);
     curl_library()->free(user);
@@ -77,9 +89,10 @@ const char *fetch_url_fault(const char *text, bool plain_http)
     CURLU *url = curl_library()->url();
     if (!url)
         abort();
-    const char *fault = curl_library()->url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK
-                            ? parts_fault(url, plain_http)
-                            : "not a URL with scheme and host";
+    const char *fault =
+        has_host(text) && curl_library()->url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK
+            ? parts_fault(url, plain_http)
+            : "not a URL with scheme and host";
     curl_library()->url_cleanup(url);
     return fault;
 }
@@ -120,8 +133,10 @@ static curl_socket_t open_socket(void *context, curlsocktype purpose, struct cur
     if (purpose != CURLSOCKTYPE_IPCXN ||
         !networks_admit(&hop->guard->networks, &address->addr, &kind)) {
         hop->refused =
-            arena_printf(hop->arena, "the host is at %s, %s, which is not to be connected to", text,
-                         purpose == CURLSOCKTYPE_IPCXN ? kind : "no address of the internet");
+            arena_printf(hop->arena,
+                         "the host is at %s, %s, which is not to be connected to (setting "
+                         "fetch-networks)",
+                         text, purpose == CURLSOCKTYPE_IPCXN ? kind : "no address of the internet");
         return CURL_SOCKET_BAD;
     }
     hop->refused = NULL; /* of several addresses one will do */
@@ -249,6 +264,8 @@ static bool set_options(CURL *curl, struct hop *hop, const char *url, int64_t ti
     const char *protocols = guard->plain_http ? "https,http" : "https";
     bool ok = true;
 #define SET(option, value) ok = ok && curl_library()->easy_setopt(curl, option, value) == CURLE_OK
+    hop->told[0] = '\0';
+    SET(CURLOPT_ERRORBUFFER, hop->told);
     SET(CURLOPT_URL, url);
     SET(CURLOPT_PROTOCOLS_STR, protocols);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -281,6 +298,16 @@ static bool set_options(CURL *curl, struct hop *hop, const char *url, int64_t ti
     return ok;
 }
 
+/* It may hold names out of a certificate. */
+static const char *plain_text(struct arena *arena, const char *text)
+{
+    char *out = arena_strdup(arena, text);
+    for (char *p = out; *p; p++)
+        if (*p < 0x20 || *p >= 0x7F)
+            *p = '?';
+    return out;
+}
+
 static const char *failure_of(const struct hop *hop, CURLcode code)
 {
     if (hop->refused)
@@ -290,7 +317,11 @@ static const char *failure_of(const struct hop *hop, CURLcode code)
                             (long long)hop->guard->timeout_ms);
     if (code == CURLE_ABORTED_BY_CALLBACK)
         return "the server is stopping";
-    return arena_printf(hop->arena, "%s", curl_library()->easy_strerror(code));
+    if (code == CURLE_SSL_CACERT_BADFILE)
+        return "the certificates of the setting fetch-ca-file cannot be read";
+    /* Which fault a certificate has stands in the longer text alone. */
+    bool certificate = code == CURLE_PEER_FAILED_VERIFICATION && *hop->told;
+    return plain_text(hop->arena, certificate ? hop->told : curl_library()->easy_strerror(code));
 }
 
 /* Fetches from one URL; *next_r is where the answer leads, or NULL. */

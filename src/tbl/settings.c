@@ -82,9 +82,8 @@ static bool parse_bool(const char *text, int64_t *number_r)
     return false;
 }
 
-static bool parse_choice(const char *choices, const char *text, int64_t *number_r)
+static bool parse_choice(const char *choices, const char *text, size_t want, int64_t *number_r)
 {
-    size_t want = strlen(text);
     for (int64_t place = 0; *choices; place++) {
         size_t len = strcspn(choices, "|");
         if (len == want && memcmp(choices, text, len) == 0) {
@@ -94,6 +93,20 @@ static bool parse_choice(const char *choices, const char *text, int64_t *number_
         choices += len + (choices[len] == '|');
     }
     return false;
+}
+
+static bool parse_words(const char *choices, const char *text, int64_t *number_r)
+{
+    static const char separators[] = " ,";
+    int64_t place;
+    for (text += strspn(text, separators); *text; text += strspn(text, separators)) {
+        size_t len = strcspn(text, separators);
+        if (!parse_choice(choices, text, len, &place))
+            return false;
+        text += len;
+    }
+    *number_r = 0;
+    return true;
 }
 
 static bool parse_number(const struct setting_row *row, const char *text, int64_t *number_r)
@@ -108,7 +121,9 @@ static bool parse_number(const struct setting_row *row, const char *text, int64_
     case SETTING_SIZE:
         return setting_parse_size(text, number_r);
     case SETTING_CHOICE:
-        return parse_choice(row->form, text, number_r);
+        return parse_choice(row->form, text, strlen(text), number_r);
+    case SETTING_WORDS:
+        return parse_words(row->form, text, number_r);
     case SETTING_TEXT:
     case SETTING_PATH:
     case SETTING_URL:
@@ -161,6 +176,8 @@ bool setting_parse(const struct setting_row *row, const char *text, int64_t *num
     if (!parse_number(row, text, number_r)) {
         if (row->type == SETTING_CHOICE)
             snprintf(why, why_size, "'%.64s' is not one of %s", text, row->form);
+        else if (row->type == SETTING_WORDS)
+            snprintf(why, why_size, "'%.64s' holds others than %s", text, row->form);
         else
             snprintf(why, why_size, "'%.64s' is not %s", text, wanted(row->type));
         return false;

@@ -78,13 +78,28 @@ static bool check_form(struct checking *c)
 /* ---- what is known: an entry stands for ISSUER, ENABLED, KID and USER passed; but
  * the key of a server is asked for each time. A trail wants every check made anew. */
 
+/* The claim that holds the user's name in tokens of external authorization servers;
+ * NULL where that is sub. */
+static const char *user_claim_of(const struct checking *c)
+{
+    const char *claim = c->request->eas_policy ? c->request->eas_policy->user_claim : NULL;
+    return claim && strcmp(claim, "sub") != 0 ? claim : NULL;
+}
+
+/* Whether the token is an app's or a server's is not known yet, so both names that it
+ * may be about are in the key. */
 static void look_up_known(struct checking *c)
 {
     const struct jwt *jwt = &c->out->jwt;
-    if (!c->request->known || c->trail || !jwt->sub)
+    const char *claim = user_claim_of(c), *odd = NULL, *other = NULL;
+    if (!c->request->known || c->trail)
         return;
-    c->key = arena_printf(c->tx->arena, "%s\n%s\n%s\n%s", c->request->content_url, jwt->iss,
-                          jwt->kid, jwt->sub);
+    if (claim)
+        other = jwt_claim_text(c->tx->arena, jwt, claim, &odd);
+    if (!jwt->sub && !other)
+        return;
+    c->key = arena_printf(c->tx->arena, "%s\n%s\n%s\n%s\n%s", c->request->content_url, jwt->iss,
+                          jwt->kid, jwt->sub ? jwt->sub : "", other ? other : "");
     c->known = known_find(c->request->known, c->key, c->request->generation);
 }
 
@@ -204,6 +219,9 @@ static void choose_policy(struct checking *c)
     c->policy.kind = kind;
     if (c->policy.scp_string)
         c->out->scopes = scopes_of(c->tx->arena, &c->out->jwt, true);
+    if (kind == JWT_EAS && user_claim_of(c))
+        c->out->jwt.sub =
+            jwt_claim_text(c->tx->arena, &c->out->jwt, user_claim_of(c), &c->out->jwt.odd.sub);
     if (kind != JWT_EAS || !c->out->eas.site_id)
         return;
     c->policy.other_audience = r->bare_audience ? c->policy.audience : NULL;

@@ -94,30 +94,34 @@ bool eas_find(struct tx *tx, const char *site_id, const char *issuer_url, struct
 
 /* ---- rules */
 
-static enum err check_url(struct tx *tx, const char *name, const char *url, bool plain_http)
+static enum err refuse_url(struct tx *tx, const char *name, const char *url, const char *fault)
 {
-    const char *fault = fetch_url_fault(url, plain_http);
     return fault ? tx_refuse(tx, E400157, "The %s '%.200s' can't be used: it is %s.", name, url,
                              fault)
                  : E_OK;
 }
 
 /* RFC 8414, section 2: an issuer has neither query nor fragment. */
+const char *eas_issuer_fault(const char *issuer, bool plain_http)
+{
+    if (strpbrk(issuer, "?#"))
+        return "a URL with a query or fragment";
+    return fetch_url_fault(issuer, plain_http);
+}
+
 static enum err check_issuer(struct tx *tx, const char *issuer, bool plain_http)
 {
-    if (!*issuer)
+    if (!issuer[strspn(issuer, " \t\r\n")])
         return tx_refuse(tx, E400008, "The issuerUrl can't be empty.");
-    if (strpbrk(issuer, "?#"))
-        return tx_refuse(tx, E400157, "The issuerUrl '%.200s' can't have a query or fragment.",
-                         issuer);
-    return check_url(tx, "issuerUrl", issuer, plain_http);
+    return refuse_url(tx, "issuerUrl", issuer, eas_issuer_fault(issuer, plain_http));
 }
 
 static enum err check_spec(struct tx *tx, const struct eas_spec *spec, bool plain_http)
 {
     enum err err = spec->issuer_url ? check_issuer(tx, spec->issuer_url, plain_http) : E_OK;
     if (!err && spec->jwks_uri && *spec->jwks_uri)
-        err = check_url(tx, "jwksUri", spec->jwks_uri, plain_http);
+        err =
+            refuse_url(tx, "jwksUri", spec->jwks_uri, fetch_url_fault(spec->jwks_uri, plain_http));
     if (!err && spec->name && utf8_count(spec->name) > EAS_NAME_MOST)
         err = tx_refuse(tx, E400157, "The name can't be longer than %d characters.", EAS_NAME_MOST);
     return err;

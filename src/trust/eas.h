@@ -48,6 +48,9 @@ struct eas_rules {
 
 /* E400008 where the issuer is missing or empty, E400194 where the site has it
  * already, E400161 where the limit is reached, E400157 anything else wrong. */
+/* What keeps a URL from being an issuer, as a phrase after "it is"; NULL: nothing. */
+const char *eas_issuer_fault(const char *issuer, bool plain_http);
+
 enum err eas_register(struct tx *tx, const char *site_id, const struct eas_spec *spec,
                       const struct eas_rules *rules, struct eas *eas_r);
 /* All of a site, oldest first. */

@@ -1,6 +1,8 @@
 /* issuers.c: see issuers.h. Fetching one issuer's documents stands in discover.c. */
 #include "trust/issuers.h"
 
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,6 +92,34 @@ static bool get(void *context, struct arena *arena, const char *url, struct fetc
     return fetch_get(&guard, arena, url, answer_r);
 }
 
+static bool has_certificate(const char *path)
+{
+    FILE *file = fopen(path, "re");
+    X509 *certificate = file ? PEM_read_X509(file, NULL, NULL, NULL) : NULL;
+    bool has = certificate != NULL;
+    X509_free(certificate);
+    ERR_clear_error();
+    if (file)
+        fclose(file);
+    return has;
+}
+
+static bool settings_fit(struct issuers *issuers, char *why, size_t why_size)
+{
+    const struct issuers_config *config = &issuers->config;
+    char fault[200];
+    if (!networks_parse(config->networks ? config->networks : "", &issuers->guard.networks, fault,
+                        sizeof fault)) {
+        snprintf(why, why_size, "fetch-networks: %s", fault);
+        return false;
+    }
+    if (!config->ca_file || !*config->ca_file || has_certificate(config->ca_file))
+        return true;
+    snprintf(why, why_size, "fetch-ca-file: no certificate can be read from '%.200s'",
+             config->ca_file);
+    return false;
+}
+
 struct issuers *issuers_new(const struct issuers_config *config, char *why, size_t why_size)
 {
     struct issuers *issuers = calloc(1, sizeof *issuers);
@@ -105,8 +135,7 @@ struct issuers *issuers_new(const struct issuers_config *config, char *why, size
                                           .stop = &issuers->stopping};
     issuers->entries = map_new();
     pthread_mutex_init(&issuers->lock, NULL);
-    if (!networks_parse(config->networks ? config->networks : "", &issuers->guard.networks, why,
-                        why_size))
+    if (!settings_fit(issuers, why, why_size))
         issuers_free(&issuers);
     return issuers;
 }

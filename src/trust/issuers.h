@@ -65,7 +65,8 @@ struct issuers_config {
     void *context;
 };
 
-/* NULL with a sentence in `why` where the networks cannot be read. */
+/* NULL with a phrase in `why`, the setting first, where the networks or the
+ * certificates cannot be read. */
 struct issuers *issuers_new(const struct issuers_config *config, char *why, size_t why_size);
 /* Ends fetches under way and calls back all who wait; none waits after. */
 void issuers_stop(struct issuers *issuers);

@@ -237,6 +237,28 @@ enum jwks_choice jwks_choose(struct arena *arena, const struct jwks *jwks, const
     return JWKS_UNKNOWN;
 }
 
+const char *jwks_useless(struct arena *arena, const struct jwks *jwks, const struct jwk *jwk,
+                         const char *barred)
+{
+    size_t count;
+    const struct jws_alg *algs = jws_algs(&count);
+    const char *useless = "it fits none of the algorithms that are accepted", *why;
+    if (jwk->unusable || !jwk->kid)
+        return jwk->unusable ? jwk->unusable : "no token can name it";
+    for (size_t i = 0; i < count; i++) {
+        const struct jwk *chosen;
+        if (!fits(jwk, &algs[i]))
+            continue;
+        if (jws_alg_listed(barred, algs[i].name))
+            useless = "eas-refused-algorithms holds what it is for";
+        else if (jwks_choose(arena, jwks, jwk->kid, &algs[i], &chosen, &why) == JWKS_CHOSEN)
+            return NULL;
+        else
+            useless = "another key has the same kid and would do as well";
+    }
+    return useless;
+}
+
 /* ---- metadata */
 
 static const char *take_url(struct arena *arena, struct claims *document, const char *name)

@@ -49,6 +49,11 @@ enum jwks_choice jwks_choose(struct arena *arena, const struct jwks *jwks, const
                              const struct jws_alg *alg, const struct jwk **jwk_r,
                              const char **why_r);
 
+/* Why no token can be verified with this key of the set under the algorithms that are
+ * not in `barred` (jws_alg_listed), or NULL where one can. */
+const char *jwks_useless(struct arena *arena, const struct jwks *jwks, const struct jwk *jwk,
+                         const char *barred);
+
 /* "RSA 2048", "EC P-256": for verdicts. Foreign text is escaped. */
 const char *jwk_describe(struct arena *arena, const struct jwk *jwk);
 

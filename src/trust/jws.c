@@ -42,6 +42,21 @@ const char *jws_alg_names(void)
     return "RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA";
 }
 
+const struct jws_alg *jws_algs(size_t *count_r)
+{
+    *count_r = sizeof ALGS / sizeof *ALGS;
+    return ALGS;
+}
+
+bool jws_alg_listed(const char *list, const char *name)
+{
+    size_t len = strlen(name);
+    for (list = list ? list : ""; *(list += strspn(list, " ,")); list += strcspn(list, " ,"))
+        if (strcspn(list, " ,") == len && strncmp(list, name, len) == 0)
+            return true;
+    return false;
+}
+
 /* ---- keys */
 
 static void release(void *of)

@@ -29,6 +29,11 @@ struct jws_alg {
 const struct jws_alg *jws_alg_find(const char *name);
 /* "RS256 RS384 ...", for verdicts. */
 const char *jws_alg_names(void);
+/* All of them. */
+const struct jws_alg *jws_algs(size_t *count_r);
+/* True where the name is among those of `list`, separated by spaces or commas; NULL is
+ * an empty list. */
+bool jws_alg_listed(const char *list, const char *name);
 
 /* Make a key; NULL with a phrase in *why_r where the numbers are no sound key. It
  * is released with the arena. *bits_r is the key's size also where it is refused

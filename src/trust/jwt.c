@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/codec.h"
+#include "base/json_lex.h"
 #include "trust/claims.h"
 #include "trust/jws.h"
 #include "trust/jwt_read.h"
@@ -270,22 +271,10 @@ static const char *ids_found(struct check *check)
 
 /* ---- ALG: fixed by the kind of trust, never chosen by the header ---- */
 
-static bool list_holds(const char *list, const char *name)
-{
-    size_t len = strlen(name);
-    for (list += strspn(list, " ,"); *list; list += strspn(list, " ,")) {
-        size_t item = strcspn(list, " ,");
-        if (item == len && strncmp(list, name, len) == 0)
-            return true;
-        list += item;
-    }
-    return false;
-}
-
 static bool is_barred(const struct check *check)
 {
-    const char *alg = check->token->alg, *barred = check->policy->barred;
-    return check->policy->kind == JWT_EAS && alg && barred && list_holds(barred, alg);
+    const char *alg = check->token->alg;
+    return check->policy->kind == JWT_EAS && alg && jws_alg_listed(check->policy->barred, alg);
 }
 
 static bool alg_holds(struct check *check)
@@ -599,8 +588,10 @@ static bool subject_holds(struct check *check)
 
 static const char *subject_expected(struct check *check)
 {
-    (void)check;
-    return "sub, the name of a user";
+    const char *claim = check->policy->kind == JWT_EAS ? check->policy->user_claim : NULL;
+    if (!claim || strcmp(claim, "sub") == 0)
+        return "sub, the name of a user";
+    return arena_printf(check->arena, "%.100s, the name of a user", claim);
 }
 
 static const char *subject_found(struct check *check)
@@ -618,6 +609,25 @@ static const struct step VERIFY_STEPS[] = {
     {TRUST_SCOPES_FORM, scopes_form_holds, scopes_form_expected, scopes_found},
     {TRUST_SUBJECT, subject_holds, subject_expected, subject_found},
 };
+
+const char *jwt_claim_text(struct arena *arena, const struct jwt *jwt, const char *name,
+                           const char **odd_r)
+{
+    const struct jwt_claim *claim = jwt->claims;
+    while (claim && strcmp(claim->name, name) != 0)
+        claim = claim->next;
+    *odd_r = NULL;
+    if (!claim)
+        return NULL;
+    size_t len = strlen(claim->json);
+    if (*claim->json != '"' || len < 2) {
+        *odd_r = "no string";
+        return NULL;
+    }
+    char *text = arena_strndup(arena, claim->json + 1, len - 2);
+    text[json_unescape(text, len - 2)] = '\0';
+    return text;
+}
 
 struct verdict jwt_verify_with(struct arena *arena, const struct jwt *jwt,
                                const struct jwt_key *key, const struct jwt_policy *policy,

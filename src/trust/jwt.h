@@ -112,6 +112,7 @@ struct jwt_policy {
     enum jwt_kind kind;
     bool scp_string;    /* scp may be one string, separated by spaces */
     const char *barred; /* algorithms that are refused (JWT_EAS), separated by spaces; or NULL */
+    const char *user_claim; /* JWT_EAS: that holds the user's name; NULL: sub */
 };
 
 struct jws_alg;
@@ -131,6 +132,11 @@ extern const struct jwt_policy jwt_policy_default;
 struct verdict jwt_parse_ids(struct arena *arena, const char *token, size_t len,
                              const struct jwt_policy *policy, struct jwt *jwt_r,
                              struct trail *trail);
+/* The text of a claim that is not registered (RFC 7519, 4.1) and holds a string, its
+ * escapes resolved, in `arena`. Else NULL; *odd_r is then what it holds, or NULL where
+ * it is absent. */
+const char *jwt_claim_text(struct arena *arena, const struct jwt *jwt, const char *name,
+                           const char **odd_r);
 /* Check ALG, by the kind of the policy. */
 struct verdict jwt_check_alg(struct arena *arena, const struct jwt *jwt,
                              const struct jwt_policy *policy, struct trail *trail);
