@@ -47,6 +47,8 @@ static void show_text(const struct event *e)
     if (e->check)
         printf("    check %s: expected %s; found %s\n", e->check,
                e->expected ? e->expected : "otherwise", e->found ? e->found : "this");
+    else if (e->found)
+        printf("    by %s\n", e->found);
     if (e->scopes_needed)
         printf("    scopes that would admit it: %s\n", e->scopes_needed);
 }

@@ -91,8 +91,10 @@ static enum err eas_update_call(struct call *call)
     struct eas eas;
     const struct el *el;
     struct eas_rules rules = rules_of(call);
-    enum err err = call_element(call, "externalAuthorizationServer", &el);
     struct eas_spec spec = read_eas(call);
+    enum err err = eas_get(&call->tx, call->session->site_id, call_param(call, "eas-id"), &eas);
+    if (!err)
+        err = call_element(call, "externalAuthorizationServer", &el);
     if (!err)
         err = eas_update(&call->tx, call->session->site_id, call_param(call, "eas-id"), &spec,
                          &rules, &eas);

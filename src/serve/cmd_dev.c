@@ -24,6 +24,7 @@
 #include "rest/path.h"
 #include "serve/server.h"
 #include "store/tx.h"
+#include "tbl/settings.h"
 #include "trust/app.h"
 #include "trust/password.h"
 #include "trust/pat.h"
@@ -99,6 +100,29 @@ static bool make_directory(struct dev *dev)
     snprintf(dev->repository, sizeof dev->repository, "sqlite:%s/easel.db?durability=off",
              dev->directory);
     return true;
+}
+
+/* Leaves its settings of trust where `easel explain --data` and `easel eas check --data`
+ * look for them, so that these judge as this server does. */
+static bool write_settings(const struct dev *dev)
+{
+    char path[PATH_ROOM + 20];
+    size_t count;
+    const struct command *explain = command_find("explain");
+    const struct setting_row *rows = setting_rows(&count);
+    snprintf(path, sizeof path, "%s/easel.conf", dev->directory);
+    FILE *file = fopen(path, "we");
+    if (!file)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = rows[i].name;
+        bool of_trust = command_takes_setting(explain, name) &&
+                        (strncmp(name, "eas-", 4) == 0 || strncmp(name, "fetch-", 6) == 0 ||
+                         strncmp(name, "jwt-", 4) == 0);
+        if (of_trust && !strpbrk(config_text(dev->config, name), "\"\\"))
+            fprintf(file, "%s = \"%s\"\n", name, config_text(dev->config, name));
+    }
+    return fclose(file) == 0;
 }
 
 /* ---- what is there from the start */
@@ -208,6 +232,8 @@ int cmd_dev(const struct args *args, struct config *config)
     config_set_default(config, "fetch-networks", "127.0.0.0/8 ::1");
     dev.admin_name = config_text(config, "admin-name");
     password_random(dev.password);
+    if (!write_settings(&dev))
+        fprintf(stderr, "easel dev: its settings cannot be written to %s\n", dev.directory);
     struct server *server = server_new(config, why, sizeof why);
     if (server && start(&dev, server, args_value(args, "seed"), why)) {
         server_run(server);

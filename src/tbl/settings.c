@@ -123,7 +123,7 @@ static bool parse_number(const struct setting_row *row, const char *text, int64_
     case SETTING_CHOICE:
         return parse_choice(row->form, text, strlen(text), number_r);
     case SETTING_WORDS:
-        return parse_words(row->form, text, number_r);
+        return parse_words(row->max, text, number_r);
     case SETTING_TEXT:
     case SETTING_PATH:
     case SETTING_URL:
@@ -177,7 +177,7 @@ bool setting_parse(const struct setting_row *row, const char *text, int64_t *num
         if (row->type == SETTING_CHOICE)
             snprintf(why, why_size, "'%.64s' is not one of %s", text, row->form);
         else if (row->type == SETTING_WORDS)
-            snprintf(why, why_size, "'%.64s' holds others than %s", text, row->form);
+            snprintf(why, why_size, "'%.64s' holds others than %s", text, row->max);
         else
             snprintf(why, why_size, "'%.64s' is not %s", text, wanted(row->type));
         return false;

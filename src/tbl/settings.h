@@ -15,7 +15,7 @@ enum setting_type {
     SETTING_SPAN,
     SETTING_SIZE,
     SETTING_CHOICE,
-    SETTING_WORDS, /* any of those in `form`, separated by spaces or commas; or none */
+    SETTING_WORDS, /* any of those in `max`, separated by spaces or commas; or none */
     SETTING_SECRET
 };
 

@@ -252,7 +252,8 @@ bool claims_objects(struct arena *arena, struct claims_member *member, size_t mo
     json_lex_enter(&reader.lex, ']', &open, &done);
     while (!done) {
         struct claims item = {0};
-        if (*reader.lex.at != '{' || !read_object(&reader, &item) ||
+        struct claims_member other;
+        if (!(*reader.lex.at == '{' ? read_object(&reader, &item) : read_value(&reader, &other)) ||
             !json_lex_more(&reader.lex, ']', &done))
             return false;
         if (++*count_r > most)

@@ -54,8 +54,8 @@ const char *claims_text(struct claims_member *member); /* the JSON text; not for
 /* A list of strings; false where it holds anything else. */
 bool claims_strings(struct arena *arena, struct claims_member *member, const char ***list_r,
                     size_t *count_r);
-/* A list of objects, each as claims_read gives it. False where it holds anything
- * else, or more than `most`: then *count_r is above `most`. */
+/* A list of objects, each as claims_read gives it; what is none comes as one without
+ * members. False where there are more than `most`. */
 bool claims_objects(struct arena *arena, struct claims_member *member, size_t most,
                     struct claims **list_r, size_t *count_r);
 

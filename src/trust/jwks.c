@@ -72,6 +72,8 @@ static void take_member(struct reading *r, struct claims_member *member)
 {
     const char *name = member->name;
     struct jwk *jwk = r->jwk;
+    if (member->kind == CLAIMS_NULL)
+        return; /* as if it were not there */
     if (strcmp(name, "kid") == 0)
         jwk->kid = take_text(r, member, "its kid is no text or too long");
     else if (strcmp(name, "kty") == 0)
@@ -125,6 +127,8 @@ static void read_key(struct arena *arena, struct arena *scratch, struct claims *
     *jwk_r = (struct jwk){0};
     for (size_t i = 0; i < members->count; i++)
         take_member(&r, &members->members[i]);
+    if (!members->count)
+        refuse(&r, "it is no object with members");
     if (!jwk_r->kty)
         refuse(&r, "it has no kty");
     if (r.is_private)
@@ -158,8 +162,7 @@ const char *jwks_read(struct arena *arena, struct arena *scratch, char *json, si
     if (!keys || keys->kind != CLAIMS_LIST)
         return "no list of keys";
     if (!claims_objects(scratch, keys, JWKS_KEYS_MOST, &list, &count))
-        return count > JWKS_KEYS_MOST ? "more than 100 keys"
-                                      : "a list of keys that holds other things than objects";
+        return "more than 100 keys";
     jwks_r->keys = arena_alloc(arena, (count + 1) * sizeof *jwks_r->keys);
     for (size_t i = 0; i < count; i++)
         read_key(arena, scratch, &list[i], &jwks_r->keys[i]);

@@ -65,7 +65,8 @@ bool observed_apps(struct tx *tx, int64_t since, struct observed_app **apps_r, s
     struct stmt *stmt = db_prepare(
         tx->db, "SELECT a.client_id, a.name, COALESCE(s.content_url, '*') FROM "
                 "(SELECT client_id, name, site_id, serial, 0 AS kind FROM connected_app UNION ALL "
-                "SELECT id, name, site_id, serial, 1 FROM external_authorization_server) AS a "
+                "SELECT id, name || ' (' || issuer_url || ')', site_id, serial, 1 "
+                "FROM external_authorization_server) AS a "
                 "LEFT JOIN site s ON s.id = a.site_id WHERE a.client_id IN "
                 "(SELECT client_id FROM observed_call WHERE last_at >= ?1 UNION "
                 "SELECT client_id FROM observed_grant WHERE last_at >= ?1) "

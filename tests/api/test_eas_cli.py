@@ -63,12 +63,60 @@ def test_bad_ones(fault, word):
         assert word in out and "cannot be verified" in out, out
 
 
+@pytest.mark.parametrize("keys,word", [
+    (lambda: twins("one"), "another key has the same kid"),
+    (lambda: [Key("RS256").jwk(alg="HS256")], "none of the algorithms"),
+    (lambda: [Key("RS256").jwk(alg="RSA-OAEP")], "none of the algorithms"),
+    (lambda: [Key("RS256").jwk(alg="ES256")], "none of the algorithms"),
+    (lambda: [Key("ES384").jwk(alg="ES256")], "none of the algorithms"),
+    (lambda: [Key("EdDSA").jwk(alg="Ed25519")], "none of the algorithms"),
+    (lambda: [None, "x", 1, [], {}], "no object with members"),
+])
+def test_keys_that_no_token_can_use(keys, word):
+    with Provider(keys()) as provider:
+        out = check(provider.issuer, status=1)
+        assert word in out and "there is no usable key" in out, out
+
+
+def twins(kid):
+    """Two keys of one kid; either would do."""
+    return [Key("ES256", kid=kid), Key("ES256", kid=kid)]
+
+
+def test_twins_for_different_algorithms_are_told_apart():
+    with Provider([Key("ES256", kid="one"), Key("RS256", kid="one")]) as provider:
+        assert check(provider.issuer, status=0).count("ok    'one'") == 2
+
+
+def test_algorithms_that_the_server_refuses():
+    with Provider([Key("ES256")]) as provider:
+        out = check(provider.issuer, "--eas-refused-algorithms", "RS256,ES256", status=1)
+        assert "eas-refused-algorithms holds what it is for" in out
+        check(provider.issuer, "--eas-refused-algorithms", "RS256", status=0)
+
+
+def test_an_issuer_that_cannot_be_registered():
+    with Provider([Key("ES256")], path="/q?x=1") as provider:
+        out = check(provider.issuer, status=1)
+        assert "a query or fragment" in out and "cannot be registered" in out
+        assert not provider.asked
+    assert "the issuer is empty" in servers.run("eas", "check", "", check=2).stderr
+
+
+def test_a_switch_takes_a_word():
+    with Provider([Key("ES256")]) as provider:
+        networks = ("--fetch-networks", "127.0.0.1")
+        check(provider.issuer, status=0, fetch=("--fetch-plain-http", "on", *networks))
+        out = check(provider.issuer, status=1, fetch=("--fetch-plain-http", "off", *networks))
+        assert "setting fetch-plain-http" in out
+
+
 def test_under_the_settings_of_the_server():
     """https alone and no loopback, unless told."""
     with Provider([Key("ES256")]) as provider:
         assert "not https" in check(provider.issuer, status=1, fetch=())
         out = check(provider.issuer, status=1, fetch=("--fetch-plain-http",))
-        assert "a loopback address" in out
+        assert "a loopback address" in out and "setting fetch-networks" in out
         assert not provider.asked
 
 
@@ -83,6 +131,36 @@ def test_wrong_use():
 def test_a_server_with_wrong_networks_does_not_start(tmp_path):
     done = servers.run("serve", "--data", tmp_path, "--fetch-networks", "10.0.0.0/99", check=1)
     assert "fetch-networks: '10.0.0.0/99'" in done.stderr
+
+
+@pytest.mark.parametrize("options,word", [
+    (("--eas-refused-algorithms", "rs256"), "'rs256' holds others than RS256|"),
+    (("--eas-refused-algorithms", "RS256 XX99"), "holds others than"),
+])
+def test_a_server_with_wrong_algorithms_does_not_start(tmp_path, options, word):
+    assert word in servers.run("serve", "--data", tmp_path, *options, check=2).stderr
+
+
+def test_a_server_without_its_certificates_does_not_start(tmp_path):
+    for path in (tmp_path / "none.pem", tmp_path / "empty.pem", tmp_path):
+        if path.name == "empty.pem":
+            path.write_text("-----BEGIN CERTIFICATE-----\n")
+        done = servers.run("serve", "--data", tmp_path, "--fetch-ca-file", path, check=1)
+        assert f"fetch-ca-file: no certificate can be read from '{path}'" in done.stderr
+
+
+def test_dev_is_explained_under_its_own_settings():
+    """Which allow http and loopback."""
+    dev = servers.Dev("--eas-refused-algorithms", "RS384")
+    options = ("--data", dev.info["data"])
+    with Provider([Key("RS256")]) as provider:
+        register(dev.admin(), provider.issuer)
+        jwt = provider.token(dev.info["adminName"])
+        assert "accepted: signs in" in servers.run("explain", *options, jwt, check=0).stdout
+        refused = provider.token(dev.info["adminName"], alg="RS384")
+        assert "10087" in servers.run("explain", *options, refused, check=1).stdout
+        assert "can be verified" in check(provider.issuer, *options, status=0, fetch=())
+    dev.stop()
 
 
 def test_a_server_with_a_wrong_issuer_does_not_start(tmp_path):
@@ -188,8 +266,16 @@ def test_https_of_an_authority_that_is_not_trusted(tmp_path):
     context, _ = certificate(tmp_path, "127.0.0.1")
     with Provider([Key("ES256")], tls=context) as provider:
         out = check(provider.issuer, status=1, fetch=("--fetch-networks", "127.0.0.1"))
-        assert "certificate" in out, out
+        assert "SSL certificate problem: self-signed certificate" in out, out
         assert not provider.asked
+
+
+def test_https_under_another_name(tmp_path):
+    context, authority = certificate(tmp_path, "127.0.0.2")
+    with Provider([Key("ES256")], tls=context) as provider:
+        out = check(provider.issuer, status=1, fetch=("--fetch-networks", "127.0.0.1",
+                                                      "--fetch-ca-file", str(authority)))
+        assert "127.0.0.1" in out and "certificate subject name" in out, out
 
 
 def test_https_does_not_lead_to_http(tmp_path):

@@ -109,7 +109,7 @@ KEYS = {
     "a list": (lambda h: send(h, []), "not a JSON object"),
     "no keys": (lambda h: send(h, {}), "no list of keys"),
     "keys no list": (lambda h: send(h, {"keys": {}}), "no list of keys"),
-    "keys no objects": (lambda h: send(h, {"keys": [1]}), "other things than objects"),
+    "keys no objects": (lambda h: send(h, {"keys": [1]}), "no key with this kid among 1"),
     "twice keys": (lambda h: send(h, b'{"keys":[],"keys":[]}'), "two members of one name"),
     "deep": (lambda h: send(h, b'{"keys":' + b"[" * 5000), "nested deeper"),
     "not utf-8": (lambda h: send(h, b'{"keys":[],"x":"\xff"}'), "not UTF-8"),

@@ -10,7 +10,7 @@ import pytest
 import servers
 from easel_client import check_refusal, unique
 from orgs import Org
-from providers import JWKS, LOOPBACK, OIDC, Key, Provider, register, remove, send
+from providers import (JWKS, LOOPBACK, OIDC, Key, Provider, register, remove, send, token)
 
 TIMEOUT_MS = 2000
 MANY = 500
@@ -72,6 +72,53 @@ def test_many_first_sign_ins_fetch_once(org, key):
         crowd.join(60)
         assert statuses == [200] * MANY
         assert dict(provider.asked) == {OIDC: 1, JWKS: 1}
+        remove(org.admin, eas)
+
+
+def test_the_slow_issuers_of_a_site_hold_up_no_other_site(org, home, key):
+    """Also where they are many, and more than may be fetched at once."""
+    gate = threading.Event()
+    org, other = (Org(org.server, home, unique("site")) for _ in range(2))
+    replies = []
+    with Provider([key]) as slow, Provider([key]) as quick:
+        crowd = []
+        for number in range(10):
+            path = f"/slow/{number}"
+            slow.answers[path] = lambda handler: gate.wait(30)
+            register(org.admin, f"{slow.origin}/{number}", slow.origin + path)
+            jwt = token(key, f"{slow.origin}/{number}", org.name("Viewer"))
+            crowd.append(threading.Thread(target=lambda jwt=jwt: replies.append(
+                org.jwt_reply(jwt))))
+        register(other.admin, quick.issuer)
+        for thread in crowd:
+            thread.start()
+        while len(slow.asked) < len(crowd):
+            pass
+        assert other.jwt_reply(quick.token(other.name("Viewer"))).status == 200
+        assert not replies
+        gate.set()
+        for thread in crowd:
+            thread.join(60)
+    assert len(replies) == len(crowd)
+
+
+def test_an_unknown_kid_at_first_fetches_once(org, key):
+    with Provider([key]) as provider:
+        eas = register(org.admin, provider.issuer)
+        other = Key()
+        check_refusal(org.jwt_reply(provider.token(org.name("Viewer"), key=other)), 401001, 401)
+        assert dict(provider.asked) == {OIDC: 1, JWKS: 1}
+        provider.keys.append(other)
+        assert org.jwt_reply(provider.token(org.name("Viewer"), key=other)).status == 200
+        remove(org.admin, eas)
+
+
+@pytest.mark.parametrize("odd", [None, "x", 5, [], {}, {"kid": None, "kty": None}])
+def test_an_odd_key_spoils_no_other(org, key, odd):
+    plain = {**key.jwk(), "key_ops": None, "use": None, "alg": None}
+    with Provider([odd, plain, odd]) as provider:
+        eas = register(org.admin, provider.issuer)
+        assert org.jwt_reply(provider.token(org.name("Viewer"), key=key)).status == 200
         remove(org.admin, eas)
 
 

@@ -87,7 +87,8 @@ def test_child_elements_in_the_order_of_the_reference(site):
 def test_issuer_missing_or_empty(site, fmt):
     path = f"{site.site}/{PATH}"
     for doc in (None, {"externalAuthorizationServer": {}}, {"externalAuthorizationServer": {
-            "issuerUrl": ""}}, {"externalAuthorizationServer": {"jwksUri": "https://example.com"}}):
+            "issuerUrl": ""}}, {"externalAuthorizationServer": {"jwksUri": "https://example.com"}},
+                {"externalAuthorizationServer": {"issuerUrl": " \t"}}):
         site.refused(400008, "POST", path, doc, fmt=fmt)
     eas = made(site, issuerUrl=issuer())
     site.refused(400008, "PUT", f"{path}/{eas['id']}",
@@ -99,13 +100,17 @@ def test_malformed(site):
     site.refused(400000, "POST", f"{site.site}/{PATH}", raw=b"<tsRequest><external")
     eas = made(site, issuerUrl=issuer())
     site.refused(400000, "PUT", f"{site.site}/{PATH}/{eas['id']}")
+    for unknown in ("3f3c4cbb-34a5-4d80-9a37-3c83bb9b7e11", "x"):
+        site.refused(404047, "PUT", f"{site.site}/{PATH}/{unknown}")
+        site.refused(404047, "PUT", f"{site.site}/{PATH}/{unknown}", {})
     assert listed(site) == [eas]
 
 
 @pytest.mark.parametrize("url", [
     "http://example.com", "example.com", "ftp://example.com", "https://", "javascript:alert(1)",
     "https://user:password@example.com", "https://example.com/a b", "https://ex\u00e4mple.com",
-    "file:///etc/passwd", "https://example.com/" + "x" * 2000])
+    "file:///etc/passwd", "https://example.com/" + "x" * 2000, "https:///x", "https://?x",
+    "https://example.com:0", "https://example.com:99999", "https://:443/x"])
 def test_urls_that_cannot_be_used(site, url):
     path = f"{site.site}/{PATH}"
     site.refused(400157, "POST", path, {"externalAuthorizationServer": {"issuerUrl": url}})

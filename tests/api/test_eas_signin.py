@@ -358,6 +358,36 @@ def test_settings_of_the_audience_and_algorithms(engine, key):
         server.stop()
 
 
+def test_the_claim_of_the_user(engine, key):
+    """Read from tokens of such servers alone; what is cached for one name is no other's."""
+    env = {**servers.RELAXED, **LOOPBACK, "EASEL_EAS_USER_CLAIM": "upn"}
+    server = servers.Server(engine, env=env)
+    try:
+        org = Org(server, server.admin(), unique("site"))
+        viewer, creator = org.name("Viewer"), org.name("Creator")
+        with Provider([key]) as provider:
+            register(org.admin, provider.issuer)
+
+            def who(sub, **claims):
+                reply = org.jwt_reply(provider.token(sub, claims=claims))
+                assert reply.status == 200, reply
+                return reply.doc["credentials"]["user"]["id"]
+
+            for _ in range(2):  # from the repository, then from what is known
+                assert who("0815", upn=viewer) == org.user("Viewer")
+                assert who("0815", upn=creator) == org.user("Creator")
+                assert who(DROP, upn=creator) == org.user("Creator")
+                assert who(creator, upn=viewer) == org.user("Viewer")
+            for claims in ({}, {"upn": ["x"]}, {"upn": 5}, {"upn": ""}):
+                reply = refused(org, provider.token(viewer, claims=claims), 10084)
+                event = event_of(server, reply)
+                assert event["check"] == "SUBJECT" and "upn" in event["expected"], event
+            refused(org, provider.token(viewer, claims={"upn": "\u0000"}), 10084)
+        org.by_jwt(role="Viewer")  # a connected app's names sub
+    finally:
+        server.stop()
+
+
 def test_dev_fetches_over_http_from_loopback(key):
     with Provider([key]) as provider:
         dev = servers.Dev()

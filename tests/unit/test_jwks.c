@@ -244,7 +244,8 @@ static const struct {
     {"'kty':'XX'", "a kty that is not supported"},
     {"'kty':1", "its kty is no text"},
     {"'kid':'a'", "it has no kty"},
-    {"", "it has no kty"},
+    {"", "it is no object with members"},
+    {"'kid':'a','kty':null", "it has no kty"},
     {"'kid':1," RSA_MEMBERS, "its kid is no text or too long"},
     {RSA_MEMBERS, NULL},
     {WEAK_MEMBERS, "an RSA key of less than 2048 bits"},
@@ -307,6 +308,17 @@ static void numbers_of_rsa(void **state)
 
 /* ---- sets */
 
+/* What is no object is a key that cannot be used. */
+static void odd_keys_spoil_no_others(void **state)
+{
+    struct jwks jwks;
+    assert_null(read_set(*state, "{'keys':[1,null,'x',[{}],{'kid':'a'}]}", &jwks));
+    assert_int_equal(jwks.count, 5);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(jwks.keys[i].unusable, "it is no object with members");
+    assert_string_equal(jwks.keys[4].kid, "a");
+}
+
 static void sets_are_refused_whole(void **state)
 {
     static const struct {
@@ -318,9 +330,6 @@ static void sets_are_refused_whole(void **state)
         {"{}", "no list of keys"},
         {"{'keys':{}}", "no list of keys"},
         {"{'keys':null}", "no list of keys"},
-        {"{'keys':[1]}", "a list of keys that holds other things than objects"},
-        {"{'keys':[{},'x']}", "a list of keys that holds other things than objects"},
-        {"{'keys':[[]]}", "a list of keys that holds other things than objects"},
         {"{'keys':[],'keys':[]}", "two members of one name"},
         {"{'keys':[{'kid':'a','kid':'b'}]}", "two members of one name"},
         {"{'keys':[]}x", "bytes behind the object"},
@@ -589,6 +598,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keys_that_cannot_be_used_say_why, with_arena,
                                         without_arena),
         cmocka_unit_test_setup_teardown(numbers_of_rsa, with_arena, without_arena),
+        cmocka_unit_test_setup_teardown(odd_keys_spoil_no_others, with_arena, without_arena),
         cmocka_unit_test_setup_teardown(sets_are_refused_whole, with_arena, without_arena),
         cmocka_unit_test_setup_teardown(a_set_holds_a_hundred_keys, with_arena, without_arena),
         cmocka_unit_test_setup_teardown(an_empty_set_is_one, with_arena, without_arena),
