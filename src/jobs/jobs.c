@@ -121,11 +121,11 @@ static bool is_stopping(struct jobs *jobs)
     return stopping;
 }
 
-/* True where it was committed. quiet: nothing that caches hold was written. */
-static bool act_on_writer(struct jobs *jobs, struct act *act, bool quiet)
+/* True where it was committed. */
+static bool act_on_writer(struct jobs *jobs, struct act *act, enum lane_news news)
 {
     act->jobs = jobs;
-    act->job = (struct lane_job){.run = act_run, .done = act_done, .quiet = quiet};
+    act->job = (struct lane_job){.run = act_run, .done = act_done, .news = news};
     pthread_mutex_init(&act->lock, NULL);
     pthread_cond_init(&act->ended, NULL);
     bool taken;
@@ -225,7 +225,7 @@ static void give_back(struct jobs *jobs, struct run *run)
     if (!stopping && run->claim.attempt >= QUEUE_ATTEMPTS_MOST)
         act.write = write_failed;
     log_run(jobs, run, stopping ? LOG_INFO : LOG_WARN, "job given back");
-    act_on_writer(jobs, &act, true);
+    act_on_writer(jobs, &act, NO_NEWS);
 }
 
 static void run_to_end(struct jobs *jobs, struct run *run)
@@ -233,7 +233,7 @@ static void run_to_end(struct jobs *jobs, struct run *run)
     const struct job_runner *runner = runner_of(jobs, run->claim.kind);
     struct act act = {.run = run, .write = write_end, .arena = run->pub.arena};
     bool ready = !runner->prepare || runner->prepare(&run->pub);
-    if (ready && !job_run_stopped(&run->pub) && act_on_writer(jobs, &act, false)) {
+    if (ready && !job_run_stopped(&run->pub) && act_on_writer(jobs, &act, NEWS)) {
         log_run(jobs, run, LOG_INFO, act.number == JOB_FAILED ? "job failed" : "job done");
         return;
     }
@@ -283,7 +283,7 @@ static void run_one(struct worker *worker)
     atomic_store(&run->stopped, false);
     atomic_store(&run->progress, 0);
     run->progress_told = 0;
-    if (act_on_writer(jobs, &act, true))
+    if (act_on_writer(jobs, &act, NO_NEWS))
         begin_run(jobs, run);
     arena_free(&arena);
 }
@@ -376,7 +376,7 @@ static bool watch(struct jobs *jobs, struct db *db, struct worker *worker)
                       .arena = arena,
                       .held = HELD};
     if (active && due)
-        act_on_writer(jobs, &act, true);
+        act_on_writer(jobs, &act, NO_NEWS);
     else if (active)
         act.held = queue_look(db, &copy.claim);
     if (active && act.held == NOT_HELD)
@@ -397,7 +397,7 @@ static void do_quietly(struct jobs *jobs, bool (*write)(struct act *act, struct 
                        int64_t number)
 {
     struct act act = {.write = write, .number = number, .arena = arena_new(1024)};
-    act_on_writer(jobs, &act, true);
+    act_on_writer(jobs, &act, NO_NEWS);
     arena_free(&act.arena);
 }
 

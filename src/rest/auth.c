@@ -154,10 +154,10 @@ static enum err open_session(struct call *call, struct session *about, const cha
     enum err err = E_OK;
     if (!signed_in_lately(call))
         err = user_signed_in(&call->tx, about->user_id, &noted);
-    if (noted)
-        call->job.quiet = false;
+    if (noted && call->job.news == NO_NEWS)
+        call->job.news = NEWS_TO_READERS;
     if (!err && granted) {
-        call->job.quiet = false;
+        call->job.news = NEWS;
         err = group_license_grant(&call->tx, about->site_id, about->user_id, granted);
         if (err == E409014)
             return refuse(call, "licence", "a licence for the role that a group grants",
@@ -187,7 +187,7 @@ static enum err jwt_commit(struct call *call)
     if (err)
         return err;
     bool by_app = in->direct.kind == JWT_DIRECT;
-    call->job.quiet = true; /* what is written here, no cache holds (but see open_session) */
+    call->job.news = NO_NEWS; /* what is written here, no cache holds (but see open_session) */
     struct session about = {.site_id = in->direct.site.id,
                             .user_id = in->direct.user.id,
                             .via = "jwt",
@@ -261,7 +261,7 @@ static enum err jwt_check(struct call *call)
         .find_site = find_site,
         .find_user = find_user,
         .known = lanes_abilities(call->config->lanes) & DB_SOLE_OWNER ? call->rest->known : NULL,
-        .generation = lanes_generation(call->config->lanes),
+        .generation = lanes_trust_generation(call->config->lanes),
     };
     direct_check(&call->tx, &request, NULL, &in->direct);
     if (in->direct.waits)

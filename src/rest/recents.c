@@ -41,7 +41,7 @@ static enum err write_recents(struct call *call)
 static enum err flush(struct call *call)
 {
     enum err err = recents_flush(call->config->recents, &call->tx);
-    call->job.quiet = true;
+    call->job.news = NO_NEWS;
     return err ? err : call_next(call, LANE_READ, call->after_looks);
 }
 

@@ -70,7 +70,7 @@ struct lanes {
     struct queue queues[LANE_COUNT];
     struct worker *workers;
     size_t worker_count;
-    atomic_uint_fast64_t generation;
+    atomic_uint_fast64_t generation, trust_generation;
     uint64_t stamp;               /* tells these lanes from others that had the same address */
     pthread_mutex_t readers_lock; /* guards readers */
     struct reader *readers;
@@ -194,17 +194,20 @@ static bool connect_worker(struct worker *worker)
     return worker->db != NULL;
 }
 
-static void count_generation(struct lanes *lanes)
+static void count_generation(struct lanes *lanes, enum lane_news news)
 {
-    atomic_fetch_add_explicit(&lanes->generation, 1, memory_order_release);
+    if (news != NO_NEWS)
+        atomic_fetch_add_explicit(&lanes->generation, 1, memory_order_release);
+    if (news == NEWS)
+        atomic_fetch_add_explicit(&lanes->trust_generation, 1, memory_order_release);
 }
 
-static bool commit(struct worker *worker, bool loud)
+static bool commit(struct worker *worker, enum lane_news news)
 {
     bool wrote = worker->db->wrote;
     bool ok = db_commit(worker->db);
-    if (ok && wrote && loud)
-        count_generation(worker->lanes);
+    if (ok && wrote)
+        count_generation(worker->lanes, news);
     return ok;
 }
 
@@ -225,7 +228,7 @@ static void ride_alone(struct worker *worker)
     if (!connect_worker(worker) || !db_begin_lazy(worker->db))
         return;
     ride_along(worker);
-    commit(worker, false);
+    commit(worker, NO_NEWS);
 }
 
 /* Runs one job so that it can be undone alone. False: the transaction is gone. */
@@ -245,15 +248,17 @@ static bool run_in_savepoint(struct db *db, struct lane_job *job, bool *kept_r)
 static bool run_batch(struct worker *worker, struct lane_job *jobs, size_t count, bool *kept)
 {
     struct db *db = worker->db;
-    bool alive = true, any = false, loud = false;
+    bool alive = true, any = false;
+    enum lane_news news = NO_NEWS;
     if (count == 1) {
         any = kept[0] = jobs->run(jobs, db);
-        loud = any && !jobs->quiet;
+        news = jobs->news;
     } else {
         for (struct lane_job *job = jobs; job && alive; job = job->next, kept++) {
             alive = run_in_savepoint(db, job, kept);
             any = any || *kept;
-            loud = loud || (*kept && !job->quiet);
+            if (*kept && job->news < news)
+                news = job->news;
         }
     }
     if (!alive || !any) {
@@ -262,7 +267,7 @@ static bool run_batch(struct worker *worker, struct lane_job *jobs, size_t count
     }
     if (db->engine->abilities & DB_ONE_WRITER)
         ride_along(worker);
-    return commit(worker, loud);
+    return commit(worker, news);
 }
 
 static void tell(struct lane_job *jobs, const bool *kept, bool ok)
@@ -290,7 +295,7 @@ static void keep_up(struct worker *worker)
         return;
     worker->look_at = now + LOOK_MS;
     if (worker->db && db_changed_elsewhere(worker->db))
-        count_generation(worker->lanes);
+        count_generation(worker->lanes, NEWS);
 }
 
 /* When the writer must wake up though no job came; 0: never. */
@@ -421,6 +426,7 @@ static struct lanes *make(const struct lanes_config *config)
     lanes->context = config->context;
     lanes->log = config->log;
     atomic_init(&lanes->generation, 1);
+    atomic_init(&lanes->trust_generation, 1);
     random_bytes(&lanes->stamp, sizeof lanes->stamp);
     pthread_mutex_init(&lanes->readers_lock, NULL);
     for (int i = 0; i < LANE_COUNT; i++)
@@ -556,4 +562,9 @@ unsigned lanes_abilities(const struct lanes *lanes)
 uint64_t lanes_generation(const struct lanes *lanes)
 {
     return atomic_load_explicit(&lanes->generation, memory_order_acquire);
+}
+
+uint64_t lanes_trust_generation(const struct lanes *lanes)
+{
+    return atomic_load_explicit(&lanes->trust_generation, memory_order_acquire);
 }

@@ -28,6 +28,14 @@ struct log;
 
 enum lane { LANE_READ, LANE_WRITE, LANE_BLOCKING };
 
+/* What the rows that a job wrote mean for those who keep copies of rows. */
+enum lane_news {
+    NEWS,            /* no copy is good any more */
+    NEWS_TO_READERS, /* only what answers show, such as a user's last sign-in: what
+                      * sign-ins rest on stands */
+    NO_NEWS          /* nobody keeps copies of such rows */
+};
+
 struct lane_job {
     /* Does the act. `db` is NULL on LANE_BLOCKING. True keeps what it wrote,
      * false undoes it (this job's writes only). */
@@ -36,9 +44,7 @@ struct lane_job {
      * returned true but the commit did not happen (disk, network), or run was
      * not called at all because no transaction could begin. */
     void (*done)(struct lane_job *job, bool committed, bool failed);
-    /* LANE_WRITE: set by run where what it wrote is in rows that no cache holds;
-     * the commit then does not count as a generation. */
-    bool quiet;
+    enum lane_news news;   /* LANE_WRITE: set before or by run */
     struct lane_job *next; /* the lane's own */
 };
 
@@ -65,10 +71,12 @@ bool lanes_submit(struct lanes *lanes, enum lane lane, struct lane_job *job);
  * open until lanes_free. NULL where the repository cannot be opened. */
 struct db *lanes_reader(struct lanes *lanes);
 unsigned lanes_abilities(const struct lanes *lanes);
-/* Counts up with every commit made through these lanes (but for quiet jobs and
- * what rides along), and whenever another
+/* Counts up with every commit made through these lanes that is news (of any kind), but
+ * not for what rides along, and whenever another
  * process was seen to write (looked at a few times a second): the stamp for
  * caches of repository rows. Cheap; any thread. */
 uint64_t lanes_generation(const struct lanes *lanes);
+/* The same for copies of what sign-ins rest on: NEWS_TO_READERS does not count. */
+uint64_t lanes_trust_generation(const struct lanes *lanes);
 
 #endif

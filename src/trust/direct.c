@@ -19,10 +19,10 @@ struct checking {
     struct direct_outcome *out;
     struct app app;
     const char *secret;
-    struct keys_found found;   /* JWT_EAS: the key */
-    struct jwt_policy policy;  /* of the kind */
-    const char *key;           /* into the cache of what is known; NULL: not used */
-    const struct known *known; /* what was found there, or NULL */
+    struct keys_found found;          /* JWT_EAS: the key */
+    struct jwt_policy policy;         /* of the kind */
+    const char *key;                  /* of the issuer, into what is known */
+    const struct known_issuer *known; /* what was found there, or NULL */
 };
 
 static bool refuse(struct checking *c, enum trust_check check, const char *expected,
@@ -75,32 +75,22 @@ static bool check_form(struct checking *c)
     return true;
 }
 
-/* ---- what is known: an entry stands for ISSUER, ENABLED, KID and USER passed; but
- * the key of a server is asked for each time. A trail wants every check made anew. */
+/* ---- what is known: an entry of the issuer stands for ISSUER, ENABLED and KID passed,
+ * one of the user for USER; but the key of a server is asked for each time. A trail
+ * wants every check made anew. */
 
-/* The claim that holds the user's name in tokens of external authorization servers;
- * NULL where that is sub. */
-static const char *user_claim_of(const struct checking *c)
+static bool uses_known(const struct checking *c)
 {
-    const char *claim = c->request->eas_policy ? c->request->eas_policy->user_claim : NULL;
-    return claim && strcmp(claim, "sub") != 0 ? claim : NULL;
+    return c->request->known && !c->trail;
 }
 
-/* Whether the token is an app's or a server's is not known yet, so both names that it
- * may be about are in the key. */
 static void look_up_known(struct checking *c)
 {
     const struct jwt *jwt = &c->out->jwt;
-    const char *claim = user_claim_of(c), *odd = NULL, *other = NULL;
-    if (!c->request->known || c->trail)
+    if (!uses_known(c))
         return;
-    if (claim)
-        other = jwt_claim_text(c->tx->arena, jwt, claim, &odd);
-    if (!jwt->sub && !other)
-        return;
-    c->key = arena_printf(c->tx->arena, "%s\n%s\n%s\n%s\n%s", c->request->content_url, jwt->iss,
-                          jwt->kid, jwt->sub ? jwt->sub : "", other ? other : "");
-    c->known = known_find(c->request->known, c->key, c->request->generation);
+    c->key = arena_printf(c->tx->arena, "%s\n%s\n%s", c->request->content_url, jwt->iss, jwt->kid);
+    c->known = known_issuer_find(c->request->known, c->key, c->request->generation);
 }
 
 static const char *kept(struct checking *c, const char *text)
@@ -146,13 +136,9 @@ static bool take_known_eas(struct checking *c)
 
 static bool take_known(struct checking *c)
 {
-    const struct known *k = c->known;
-    c->out->user =
-        (struct trust_user){kept(c, k->user.id), kept(c, k->user.name), kept(c, k->user.site_role),
-                            k->user.server_admin, k->user.role_granted};
+    const struct known_issuer *k = c->known;
     c->out->site =
         (struct trust_site){kept(c, k->site.id), kept(c, k->site.content_url), k->site.suspended};
-    c->out->known_since = k->read_at;
     if (k->eas.id)
         return take_known_eas(c);
     c->app = k->app;
@@ -164,15 +150,36 @@ static bool take_known(struct checking *c)
     return check_alg(c);
 }
 
+static const char *user_key(struct checking *c)
+{
+    return arena_printf(c->tx->arena, "%s\n%s", c->out->site_id, c->out->jwt.sub);
+}
+
+static bool take_known_user(struct checking *c)
+{
+    struct known_user known;
+    if (!uses_known(c) || !known_user_find(c->request->known, c->tx->arena, user_key(c),
+                                           c->request->generation, &known))
+        return false;
+    c->out->user = known.user;
+    c->out->known_since = known.read_at;
+    return true;
+}
+
+/* Of a sign-in that passed all. */
 static void keep_known(struct checking *c)
 {
-    struct known known = {.app = c->app,
-                          .secret = c->secret,
-                          .eas = c->out->eas,
-                          .user = c->out->user,
-                          .site = c->out->site,
-                          .read_at = c->tx->now};
-    known_put(c->request->known, c->key, c->request->generation, &known);
+    const struct direct_request *r = c->request;
+    if (!uses_known(c))
+        return;
+    if (!c->known)
+        known_issuer_put(
+            r->known, c->key, r->generation,
+            &(struct known_issuer){
+                .app = c->app, .secret = c->secret, .eas = c->out->eas, .site = c->out->site});
+    if (c->out->known_since == c->tx->now)
+        known_user_put(r->known, user_key(c), r->generation,
+                       &(struct known_user){c->out->user, c->tx->now});
 }
 
 /* ---- looking up */
@@ -219,9 +226,9 @@ static void choose_policy(struct checking *c)
     c->policy.kind = kind;
     if (c->policy.scp_string)
         c->out->scopes = scopes_of(c->tx->arena, &c->out->jwt, true);
-    if (kind == JWT_EAS && user_claim_of(c))
-        c->out->jwt.sub =
-            jwt_claim_text(c->tx->arena, &c->out->jwt, user_claim_of(c), &c->out->jwt.odd.sub);
+    const char *claim = kind == JWT_EAS ? r->eas_policy->user_claim : NULL;
+    if (claim && strcmp(claim, "sub") != 0)
+        c->out->jwt.sub = jwt_claim_text(c->tx->arena, &c->out->jwt, claim, &c->out->jwt.odd.sub);
     if (kind != JWT_EAS || !c->out->eas.site_id)
         return;
     c->policy.other_audience = r->bare_audience ? c->policy.audience : NULL;
@@ -374,7 +381,8 @@ static bool check_user(struct checking *c)
         return refuse(c, TRUST_USER, "a user of the site",
                       "on-demand access, which needs a usage-based licence");
     }
-    if (c->request->find_user(c->tx, out->site_id, out->jwt.sub, &out->user, &why))
+    if (take_known_user(c) ||
+        c->request->find_user(c->tx, out->site_id, out->jwt.sub, &out->user, &why))
         return pass(c, TRUST_USER, out->user.name);
     if (replayed(c))
         return refuse_replay(c);
@@ -412,9 +420,8 @@ void direct_check(struct tx *tx, const struct direct_request *request, struct tr
         return;
     }
     look_up_known(&c);
-    bool ok = (c.known ? take_known(&c) : check_app(&c)) && check_claims(&c) &&
-              (c.known && !c.out->jwt.oda ? true : check_user(&c)) && check_site(&c);
-    if (ok && c.key && !c.known)
+    if ((c.known ? take_known(&c) : check_app(&c)) && check_claims(&c) && check_user(&c) &&
+        check_site(&c))
         keep_known(&c);
     known_release(c.known);
     issuers_release(&c.found);

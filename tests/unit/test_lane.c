@@ -285,27 +285,33 @@ static void others_writes_count_as_a_generation(void **state)
     lanes_free(&lanes);
 }
 
-/* A quiet job is committed as any other and is no generation; of a batch, one
- * job that is kept and not quiet makes one. */
-static void quiet_jobs_are_no_generation(void **state)
+/* A job without news is committed as any other and is no generation; of a batch, one
+ * job that is kept and has news makes one. What sign-ins rest on has its own. */
+static void jobs_without_news_are_no_generation(void **state)
 {
     enum { MOST = 4 };
     static const struct {
-        const char *jobs; /* quiet, loud, refused (loud): the first alone, the rest together */
+        const char *jobs; /* none, to readers, all; refused (all): the first alone, the rest
+                           * together */
         int batch, each;  /* generations, with and without batches */
-    } cases[] = {{"q", 0, 0},   {"l", 1, 1},    {"qqqq", 0, 0}, {"qqlq", 1, 1},
-                 {"qll", 1, 2}, {"lqqq", 1, 1}, {"qqrq", 0, 0}, {"rrrr", 0, 0}};
+        int trust_batch, trust_each;
+    } cases[] = {{"n", 0, 0, 0, 0},    {"a", 1, 1, 1, 1},    {"nnnn", 0, 0, 0, 0},
+                 {"nnan", 1, 1, 1, 1}, {"naa", 1, 2, 1, 2},  {"annn", 1, 1, 1, 1},
+                 {"nnRn", 0, 0, 0, 0}, {"RRRR", 0, 0, 0, 0}, {"r", 1, 1, 0, 0},
+                 {"nnrr", 1, 2, 0, 0}, {"nran", 1, 2, 1, 1}, {"nrRn", 1, 1, 0, 0}};
     struct lanes *lanes = start(state);
     int number = 0;
     int64_t kept = 0;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct task tasks[MOST];
         int count = (int)strlen(cases[i].jobs);
-        uint64_t before = lanes_generation(lanes);
+        uint64_t before = lanes_generation(lanes), trust = lanes_trust_generation(lanes);
         for (int t = 0; t < count; t++) {
             task_init(&tasks[t], number++);
-            tasks[t].job.quiet = cases[i].jobs[t] == 'q';
-            tasks[t].refuse = cases[i].jobs[t] == 'r';
+            tasks[t].job.news = cases[i].jobs[t] == 'n'   ? NO_NEWS
+                                : cases[i].jobs[t] == 'r' ? NEWS_TO_READERS
+                                                          : NEWS;
+            tasks[t].refuse = cases[i].jobs[t] == 'R';
             kept += !tasks[t].refuse;
         }
         submit_together(lanes, tasks, count);
@@ -314,6 +320,9 @@ static void quiet_jobs_are_no_generation(void **state)
         int passed = (int)(lanes_generation(lanes) - before);
         if (passed != (groups(lanes) ? cases[i].batch : cases[i].each))
             fail_msg("%s: %d generations", cases[i].jobs, passed);
+        passed = (int)(lanes_trust_generation(lanes) - trust);
+        if (passed != (groups(lanes) ? cases[i].trust_batch : cases[i].trust_each))
+            fail_msg("%s: %d generations of trust", cases[i].jobs, passed);
         assert_int_equal(rows(*state), kept);
     }
     lanes_free(&lanes);
@@ -468,13 +477,13 @@ static void an_unmigrated_repository_has_no_lanes(void **state)
     assert_true(why[0] != '\0');
 }
 
-#define EVERYWHERE(ON)                                                             \
-    ON(those_that_wait_share_a_commit), ON(a_lone_job_after_many_is_committed),    \
-        ON(a_refused_job_is_undone_alone), ON(a_lone_refused_job_leaves_nothing),  \
-        ON(a_failed_commit_is_told_to_all), ON(quiet_jobs_are_no_generation),      \
-        ON(a_full_queue_takes_nothing), ON(what_waits_is_done_before_the_end),     \
-        ON(rides_come_with_batches_and_when_idle), ON(each_thread_has_its_reader), \
-        ON(the_read_lane_reads), ON(slow_work_has_no_connection),                  \
+#define EVERYWHERE(ON)                                                               \
+    ON(those_that_wait_share_a_commit), ON(a_lone_job_after_many_is_committed),      \
+        ON(a_refused_job_is_undone_alone), ON(a_lone_refused_job_leaves_nothing),    \
+        ON(a_failed_commit_is_told_to_all), ON(jobs_without_news_are_no_generation), \
+        ON(a_full_queue_takes_nothing), ON(what_waits_is_done_before_the_end),       \
+        ON(rides_come_with_batches_and_when_idle), ON(each_thread_has_its_reader),   \
+        ON(the_read_lane_reads), ON(slow_work_has_no_connection),                    \
         ON(an_unmigrated_repository_has_no_lanes)
 
 int main(void)
