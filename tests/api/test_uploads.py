@@ -1,7 +1,9 @@
 """Files that come in pieces, and what is published of them; downloads of what came."""
 
+import concurrent.futures
 import io
 import os
+import random
 import zipfile
 
 import pytest
@@ -19,10 +21,11 @@ def begin(client, fmt="json"):
     return doc["fileUpload"]["uploadSessionId"]
 
 
-def append(client, upload, data, part="tableau_file", **options):
+def append(client, upload, data, part="tableau_file", number=None, **options):
+    query = "" if number is None else f"?sequenceID={number}"
     body, content_type = multipart([("request_payload", "", "text/xml", b""),
                                     (part, "file", "application/octet-stream", data)])
-    return client.call("PUT", f"{client.site}/fileUploads/{upload}", raw=body,
+    return client.call("PUT", f"{client.site}/fileUploads/{upload}{query}", raw=body,
                        content_type=content_type, **options)
 
 
@@ -52,6 +55,56 @@ def test_in_pieces(org, fmt):
     assert reply.status == 201, reply
     assert content(client, "workbook", reply.doc["workbook"]["id"]).body == data
     check_refusal(append(client, upload, b"more", fmt=fmt), 404015)  # it is over
+
+
+def pieces_of(data, count):
+    length = -(-len(data) // count)
+    return [data[n * length:(n + 1) * length] for n in range(count)]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_pieces_with_numbers(org, fmt, first):
+    """Several at a time, in any order; one comes twice, as after a lost answer."""
+    client = org.as_role("Creator")
+    data = workbook_bytes(sheets=[f"Sheet {n}" for n in range(2000)])
+    upload = begin(client)
+    pieces = list(enumerate(pieces_of(data, 24), first))
+    random.Random(first).shuffle(pieces)
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        replies = list(pool.map(
+            lambda piece: append(client.twin(client.session), upload, piece[1], number=piece[0],
+                                 fmt=fmt), pieces + pieces[:5]))
+    assert {reply.status for reply in replies} == {200}, replies
+    reply = publish_upload(client, "workbook", upload, "twb", {"name": unique("numbers")})
+    assert reply.status == 201, reply
+    assert content(client, "workbook", reply.doc["workbook"]["id"]).body == data
+
+
+def test_pieces_that_do_not_fit(org, fmt):
+    """Another one under the same number, none under one, and what is no number."""
+    client = org.as_role("Creator")
+    data = workbook_bytes(sheets=[f"Sheet {n}" for n in range(50)])
+    one, two, three = pieces_of(data, 3)
+    document = {"name": unique("numbers")}
+    upload = begin(client)
+    for wrong in ("x", "-1", "1.5", "", "1234567890", "+1", " 1"):
+        check_refusal(append(client, upload, one, number=wrong, fmt=fmt), 400000)
+    assert append(client, upload, one, number=7).status == 200
+    check_refusal(append(client, upload, two, number=7, fmt=fmt), 400000)
+    check_refusal(publish_upload(client, "workbook", upload, "twb", document, fmt=fmt), 400000)
+    upload = begin(client)
+    assert append(client, upload, three, number=3).status == 200
+    assert append(client, upload, one, number=1).status == 200
+    check_refusal(publish_upload(client, "workbook", upload, "twb", document, fmt=fmt), 400000)
+    assert append(client, upload, two, number=2).status == 200
+    reply = publish_upload(client, "workbook", upload, "twb", document)
+    assert content(client, "workbook", reply.doc["workbook"]["id"]).body == data
+    # One without a number goes behind those that are there.
+    upload = begin(client)
+    for piece, number in ((two, 2), (one, 1), (three, None)):
+        assert append(client, upload, piece, number=number).status == 200
+    reply = publish_upload(client, "workbook", upload, "twb", {"name": unique("numbers")})
+    assert content(client, "workbook", reply.doc["workbook"]["id"]).body == data
 
 
 def test_uploads_that_are_refused(org, other, fmt):
