@@ -233,3 +233,15 @@ def test_storage_quota(server, home):
     assert publish_reply(own.admin, "workbook", "w.twbx", small, {"name": "small"}).status == 201
     reply = publish_reply(own.admin, "workbook", "w.twbx", out.getvalue(), {"name": "big"})
     check_refusal(reply, 403008)
+
+
+@pytest.mark.parametrize("kind, filename, data, code", [
+    ("workbook", "w.twb", workbook_bytes(), 400008),
+    ("datasource", "d.tds", datasource_bytes(), 400008), ("flow", "f.tfl", flow_bytes(), 400000)])
+def test_embed_is_true_or_false(org, fmt, kind, filename, data, code):
+    credentials = {"connectionCredentials": {"name": "n", "password": "p", "embed": "perhaps"}}
+    for members in (credentials, {"connections": {"connection": [
+            {"serverAddress": "db.example.com", **credentials}]}}):
+        reply = publish_reply(org.admin, kind, filename, data, {"name": unique(kind), **members},
+                              fmt=fmt)
+        check_refusal(reply, code)
