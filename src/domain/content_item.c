@@ -26,6 +26,11 @@ const struct content_refusals *content_refusals(enum content_type type)
     return &REFUSALS[type];
 }
 
+bool content_name_blank(const char *name)
+{
+    return !name[strspn(name, " \t\r\n")];
+}
+
 #define CONTENT_COLUMNS                                                                       \
     "c.id, c.name, c.description, c.content_url, c.file_type, c.project_id, p.name, "         \
     "c.owner_id, o.name, c.data_type, c.certification_note, c.default_view_id, c.show_tabs, " \

@@ -245,3 +245,26 @@ def test_embed_is_true_or_false(org, fmt, kind, filename, data, code):
         reply = publish_reply(org.admin, kind, filename, data, {"name": unique(kind), **members},
                               fmt=fmt)
         check_refusal(reply, code)
+
+
+@pytest.mark.parametrize("kind, filename, data, code", [
+    ("workbook", "w.twb", workbook_bytes(), 400000),
+    ("datasource", "d.tds", datasource_bytes(), 400000), ("flow", "f.tfl", flow_bytes(), 400089)])
+def test_names_are_not_blank(org, fmt, kind, filename, data, code):
+    for name in ("", " ", "\t \n"):
+        check_refusal(publish_reply(org.admin, kind, filename, data, {"name": name}, fmt=fmt), code)
+    item = publish_reply(org.admin, kind, filename, data, {"name": unique(kind)}).doc[kind]
+    for name in ("", "  "):
+        org.admin.refused(400000, "PUT", f"{org.admin.site}/{kind}s/{item['id']}",
+                          {kind: {"name": name}}, fmt=fmt)
+
+
+def test_file_names_hold_no_directories(org):
+    """Clients save a download under the last part of what looks like a path."""
+    name = unique("w")
+    reply = publish_reply(org.admin, "workbook", "w.twb", workbook_bytes(),
+                          {"name": f"{name}/2024\\1 \"\u00e9\""})
+    reply = content(org.admin, "workbook", reply.doc["workbook"]["id"])
+    told = reply.headers["Content-Disposition"].encode("latin-1").decode()
+    assert told == (f'name="tableau_workbook"; filename="{name}_2024_1 _\u00e9_.twb"; '
+                    f"filename*=UTF-8''{name}_2024_1%20%22%C3%A9%22.twb")
