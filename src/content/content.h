@@ -132,7 +132,7 @@ struct content_sheet {
     const char *uuid;                 /* simple-id of newer documents, with its braces */
     bool hidden;                      /* not a view: kept for dashboards alone */
     struct content_name *datasources; /* keys of those it uses */
-    const void *thumbnail;            /* PNG, or NULL */
+    const void *thumbnail;            /* a whole PNG (content/png.h), or NULL */
     size_t thumbnail_len;
     struct content_sheet *next;
 };

@@ -10,6 +10,7 @@
 #include "base/codec.h"
 #include "base/map.h"
 #include "content/content_priv.h"
+#include "content/png.h"
 #include "content/url_name.h"
 #include "content/xmlscan.h"
 
@@ -513,7 +514,7 @@ static bool xml_space(char c)
     return c == ' ' || c == '\n' || c == '\t' || c == '\r';
 }
 
-/* A picture that is not a PNG, or is beyond what is kept, is left out. */
+/* A picture that is not a whole PNG, or is beyond what is kept, is left out. */
 static void thumbnail_close(struct reader *r, struct xmlscan *scan)
 {
     (void)scan;
@@ -528,8 +529,7 @@ static void thumbnail_close(struct reader *r, struct xmlscan *scan)
         room > r->limits->thumbnails - r->picture_bytes)
         return;
     unsigned char *picture = arena_alloc(r->arena, room + 3);
-    if (!base64_decode(text, n, picture, &len) || len < 8 ||
-        memcmp(picture, "\x89PNG\r\n\x1A\n", 8) != 0)
+    if (!base64_decode(text, n, picture, &len) || !png_is_whole(picture, len))
         return;
     r->picture_bytes += len;
     r->pictured->thumbnail = picture;

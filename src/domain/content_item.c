@@ -26,6 +26,11 @@ const struct content_refusals *content_refusals(enum content_type type)
     return &REFUSALS[type];
 }
 
+bool content_name_blank(const char *name)
+{
+    return !name[strspn(name, " \t\r\n")];
+}
+
 #define CONTENT_COLUMNS                                                                       \
     "c.id, c.name, c.description, c.content_url, c.file_type, c.project_id, p.name, "         \
     "c.owner_id, o.name, c.data_type, c.certification_note, c.default_view_id, c.show_tabs, " \
@@ -233,9 +238,17 @@ enum err content_item_file(struct tx *tx, const struct actor *actor, enum conten
             LIST_AMONG, OPS_EQ | OPS_IN                                                     \
     }
 
+#define FAVORITES_FIELD \
+    NUMBER_FIELD("favoritesTotal", "(SELECT COUNT(*) FROM favorite b WHERE b.content_id = c.id)")
+
+/* Nothing has alerts or subscriptions here. */
 const struct list_field workbook_fields[] = {
     COMMON_FIELDS,
     TAGS_FIELD,
+    FAVORITES_FIELD,
+    FLAG_FIELD("hasAlerts", "0"),
+    NUMBER_FIELD("subscriptionsTotal", "0"),
+    NUMBER_FIELD("subscriptionTotal", "0"), /* as some clients write it */
     TEXT_FIELD("contentUrl", "c.content_url"),
     FLAG_FIELD("displayTabs", "c.show_tabs"),
     FLAG_FIELD("hasExtracts", "c.has_extracts"),
@@ -249,9 +262,19 @@ const size_t workbook_field_count = sizeof workbook_fields / sizeof *workbook_fi
     "(SELECT k." column " FROM connection k WHERE k.content_id = c.id ORDER BY k.position " \
     "LIMIT 1)"
 
+/* Workbooks that read it (connection.h). */
+#define CONNECTED_WORKBOOKS                                                                 \
+    "(SELECT COUNT(DISTINCT w.id) FROM connection k JOIN content w ON w.id = k.content_id " \
+    "WHERE w.site_id = c.site_id AND w.content_type = 'workbook' AND "                      \
+    "k.datasource_content_url = c.content_url)"
+
 const struct list_field datasource_fields[] = {
     COMMON_FIELDS,
     TAGS_FIELD,
+    FAVORITES_FIELD,
+    FLAG_FIELD("hasAlert", "0"),
+    NUMBER_FIELD("connectedWorkbookType", CONNECTED_WORKBOOKS), /* as the documents name it */
+    NUMBER_FIELD("connectedWorkbooksCount", CONNECTED_WORKBOOKS),
     TEXT_FIELD("contentUrl", "c.content_url"),
     TEXT_FIELD("type", "c.data_type"),
     TEXT_FIELD("description", "c.description"),

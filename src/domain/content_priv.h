@@ -26,6 +26,9 @@ enum err content_item_for(struct tx *tx, const struct actor *actor, enum content
                           const char *id, cap_set needed, enum err refusal,
                           struct content_item *item_r, cap_set *held_r);
 
+/* Nothing that people could see as a name. */
+bool content_name_blank(const char *name);
+
 /* Counts items and bytes of a type ("workbook" ... "view") on the site. */
 enum err content_counted(struct tx *tx, const char *site_id, const char *type_name, int64_t items,
                          int64_t bytes);

@@ -24,8 +24,8 @@ struct changing {
 
 static enum err check_texts(struct tx *tx, const struct content_change *change)
 {
-    if (change->name && !*change->name)
-        return tx_refuse(tx, E400000, "A name can't be empty.");
+    if (change->name && content_name_blank(change->name))
+        return tx_refuse(tx, E400000, "A name can't be blank.");
     if (change->name && utf8_count(change->name) > CONTENT_NAME_MOST)
         return tx_refuse(tx, E400000, "A name can't be longer than %d characters.",
                          CONTENT_NAME_MOST);

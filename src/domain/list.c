@@ -249,6 +249,13 @@ static size_t condition_len(const char *text)
     return len + (text[len] == ']');
 }
 
+/* 'local', 1: what is the same for every row orders nothing, and as an ORDER BY it would
+ * be a column's number, or nothing that the engine takes. */
+static bool is_constant(const struct list_field *field)
+{
+    return *field->column == '\'' || isdigit((unsigned char)*field->column);
+}
+
 static enum err parse_sort(struct tx *tx, const struct list_field *fields, size_t field_count,
                            const char *text, size_t len, struct list_request *request)
 {
@@ -266,6 +273,8 @@ static enum err parse_sort(struct tx *tx, const struct list_field *fields, size_
         return tx_refuse(tx, E400000,
                          "A sort is written field:asc or field:desc, at most %d of them.",
                          LIST_SORTS);
+    if (is_constant(field))
+        return E_OK;
     request->sorts[request->sort_count].field = field;
     request->sorts[request->sort_count++].descending = descending;
     return E_OK;

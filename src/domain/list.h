@@ -32,7 +32,7 @@ enum list_ops { OPS_EQ = 1, OPS_IN = 2, OPS_COMPARE = 4, OPS_HAS = 8, OPS_CIEQ =
 
 struct list_field {
     const char *name;   /* as written in filter and sort */
-    const char *column; /* SQL expression over the list's tables */
+    const char *column; /* SQL expression over the list's tables, or a constant: 'local', 1 */
     enum list_kind kind;
     unsigned ops; /* 0: only for sort */
 };

@@ -87,7 +87,7 @@ static bool find_named(struct tx *tx, const struct publish_spec *spec, const cha
 
 static enum err check_names(struct tx *tx, const struct publish_spec *spec)
 {
-    if (!spec->name || !*spec->name)
+    if (!spec->name || content_name_blank(spec->name))
         return tx_refuse(tx, spec->type == TYPE_FLOW ? E400089 : E400000, "The %s needs a name.",
                          content_type_name(spec->type));
     if (utf8_count(spec->name) > CONTENT_NAME_MOST)

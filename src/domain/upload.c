@@ -65,7 +65,45 @@ enum err upload_get(struct tx *tx, const struct actor *actor, const char *id,
     return E_OK;
 }
 
-enum err upload_append(struct tx *tx, const struct actor *actor, const char *id,
+/* The blob of the piece of that number; NULL: there is none. */
+static const char *piece_numbered(struct tx *tx, const char *id, int64_t number)
+{
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT blob_id FROM upload_piece WHERE upload_id = ?1 AND number = ?2");
+    stmt_text(stmt, 1, id);
+    stmt_int(stmt, 2, number);
+    const char *blob_id = stmt_step(stmt) == DB_ROW ? tx_text(tx, stmt, 0) : NULL;
+    stmt_reset(stmt);
+    return blob_id;
+}
+
+static int64_t number_behind(struct tx *tx, const char *id)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "SELECT COALESCE(MAX(number), -1) + 1 FROM upload_piece WHERE upload_id = ?1");
+    stmt_text(stmt, 1, id);
+    int64_t number = stmt_step(stmt) == DB_ROW ? stmt_get_int(stmt, 0) : 0;
+    stmt_reset(stmt);
+    return number;
+}
+
+static enum err add_piece(struct tx *tx, struct upload *upload, int64_t number, const char *blob_id,
+                          int64_t size_bytes)
+{
+    struct stmt *stmt = db_prepare(tx->db, "INSERT INTO upload_piece (upload_id, number, blob_id, "
+                                           "size_bytes) VALUES (?1, ?2, ?3, ?4)");
+    stmt_text(stmt, 1, upload->id);
+    stmt_int(stmt, 2, number);
+    stmt_text(stmt, 3, blob_id);
+    stmt_int(stmt, 4, size_bytes);
+    if (stmt_step(stmt) != DB_DONE)
+        return tx_broken(tx);
+    upload->pieces++;
+    upload->size_bytes += size_bytes;
+    return E_OK;
+}
+
+enum err upload_append(struct tx *tx, const struct actor *actor, const char *id, int64_t number,
                        const char *blob_id, int64_t size_bytes, struct upload *upload_r)
 {
     if (!db_lock(tx->db, id))
@@ -73,17 +111,16 @@ enum err upload_append(struct tx *tx, const struct actor *actor, const char *id,
     enum err err = upload_get(tx, actor, id, upload_r);
     if (err)
         return err;
-    struct stmt *stmt = db_prepare(tx->db, "INSERT INTO upload_piece (upload_id, number, blob_id, "
-                                           "size_bytes) VALUES (?1, ?2, ?3, ?4)");
-    stmt_text(stmt, 1, upload_r->id);
-    stmt_int(stmt, 2, upload_r->pieces);
-    stmt_text(stmt, 3, blob_id);
-    stmt_int(stmt, 4, size_bytes);
-    if (stmt_step(stmt) != DB_DONE)
-        return tx_broken(tx);
-    upload_r->pieces++;
-    upload_r->size_bytes += size_bytes;
-    stmt = db_prepare(
+    const char *before = number < 0 ? NULL : piece_numbered(tx, upload_r->id, number);
+    if (before && strcmp(before, blob_id) != 0)
+        return tx_refuse(tx, E400000, "Another block of the upload came as number %lld.",
+                         (long long)number);
+    if (!before)
+        err = add_piece(tx, upload_r, number < 0 ? number_behind(tx, upload_r->id) : number,
+                        blob_id, size_bytes);
+    if (err)
+        return err;
+    struct stmt *stmt = db_prepare(
         tx->db, "UPDATE upload SET pieces = ?2, size_bytes = ?3, updated_at = ?4 WHERE id = ?1");
     stmt_text(stmt, 1, upload_r->id);
     stmt_int(stmt, 2, upload_r->pieces);
@@ -96,16 +133,28 @@ enum err upload_pieces(struct tx *tx, const struct upload *upload, const char **
                        size_t *count_r)
 {
     size_t room = (size_t)upload->pieces;
+    int64_t number = -1, missing = -1;
     enum db_result got;
     struct stmt *stmt = db_prepare(
-        tx->db, "SELECT blob_id FROM upload_piece WHERE upload_id = ?1 ORDER BY number LIMIT ?2");
+        tx->db,
+        "SELECT number, blob_id FROM upload_piece WHERE upload_id = ?1 ORDER BY number LIMIT ?2");
     *blob_ids_r = arena_alloc(tx->arena, (room + 1) * sizeof **blob_ids_r);
     *count_r = 0;
     stmt_text(stmt, 1, upload->id);
     stmt_int(stmt, 2, upload->pieces);
-    while ((got = stmt_step(stmt)) == DB_ROW)
-        (*blob_ids_r)[(*count_r)++] = tx_text(tx, stmt, 0);
-    return got == DB_DONE ? E_OK : tx_broken(tx);
+    while ((got = stmt_step(stmt)) == DB_ROW) {
+        int64_t expected = number + 1;
+        number = stmt_get_int(stmt, 0);
+        if (missing < 0 && number > expected + (*count_r == 0)) /* some count from 1 */
+            missing = number - 1;
+        (*blob_ids_r)[(*count_r)++] = tx_text(tx, stmt, 1);
+    }
+    if (got != DB_DONE)
+        return tx_broken(tx);
+    if (missing >= 0)
+        return tx_refuse(tx, E400000, "The block number %lld of the upload did not come.",
+                         (long long)missing);
+    return E_OK;
 }
 
 static enum err run(struct tx *tx, const char *sql, const char *id, int64_t before)

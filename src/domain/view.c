@@ -115,6 +115,8 @@ const struct list_field view_fields[] = {
     {"sheetType", "v.sheet_type", LIST_TEXT, OPS_EQ | OPS_IN},
     {"sheetNumber", "v.position", LIST_NUMBER, OPS_EQ | OPS_COMPARE},
     {"hitsTotal", "v.hits", LIST_NUMBER, OPS_EQ | OPS_COMPARE},
+    {"favoritesTotal", "(SELECT COUNT(*) FROM favorite b WHERE b.view_id = v.id)", LIST_NUMBER,
+     OPS_EQ | OPS_COMPARE},
     {"createdAt", "v.created_at", LIST_TIME, OPS_EQ | OPS_COMPARE},
     {"updatedAt", "v.updated_at", LIST_TIME, OPS_EQ | OPS_COMPARE},
     {"ownerName", "o.name", LIST_TEXT, OPS_EQ | OPS_IN},
@@ -322,7 +324,8 @@ static enum err set_default_view(struct tx *tx, const char *workbook_id, const c
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
 
-/* All numbers are taken at once: a counter raised again and again in one transaction
+/* Where the view that was open is hidden, the first that is not stands in for it.
+ * All numbers are taken at once: a counter raised again and again in one transaction
  * slows each later look at it. */
 static enum err write_views(struct tx *tx, const char *site_id, const struct content_item *workbook,
                             const struct publish_spec *spec, const char **default_id_r)
@@ -334,7 +337,7 @@ static enum err write_views(struct tx *tx, const char *site_id, const struct con
         return tx_broken(tx);
     for (size_t i = 0; i < spec->view_count && !err; i++) {
         err = write_view(tx, site_id, workbook, &spec->views[i], i, serial + (int64_t)i, &id);
-        if (!err && i == spec->default_view)
+        if (!err && !spec->views[i].hidden && (i == spec->default_view || !*default_id_r))
             *default_id_r = id;
     }
     /* Rules of their own, for when the workbook shows no tabs. */

@@ -208,12 +208,12 @@ static void slice(const struct visible_set *set, int64_t start, int64_t *serials
         serials[(*count)++] = set->serials[at];
 }
 
-/* c.name, ((c.size_bytes + ...)), 'local', 1; nothing of other tables. */
+/* c.name, ((c.size_bytes + ...)), 'local', 0; nothing of other tables. */
 static bool of_content_alone(const char *column)
 {
     column += strspn(column, "(");
     return !strstr(column, "SELECT") &&
-           (strncmp(column, "c.", 2) == 0 || *column == '\'' || *column == '1');
+           (strncmp(column, "c.", 2) == 0 || *column == '\'' || *column == '0' || *column == '1');
 }
 
 /* How many items fit conditions is counted once and kept as sets are: to look at a

@@ -139,6 +139,9 @@ struct http_part http_part_of(const char *range, const char *if_range, const cha
 /* The same out of the request's headers; ranges are for GET alone. */
 struct http_part http_part_asked(const struct http_request *request, const char *etag,
                                  uint64_t size);
+/* Whether a list of entity tags, as If-None-Match has it (section 13.1.2), holds `etag`, or
+ * is "*". `list` may be NULL. Pure. */
+bool http_etag_listed(const char *list, const char *etag);
 /* Replies with a part, whose bytes are those of `fd` from `offset` on; takes `fd`,
  * which for 416 may be -1. */
 void http_reply_part(struct http_request *request, const struct http_part *part,

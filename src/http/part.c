@@ -81,6 +81,27 @@ struct http_part http_part_of(const char *range, const char *if_range, const cha
     return (struct http_part){206, spec.first, len, size};
 }
 
+/* Tags are compared weakly (section 8.8.3.2); what is malformed ends the list. */
+bool http_etag_listed(const char *list, const char *etag)
+{
+    size_t len = strlen(etag);
+    if (!list)
+        return false;
+    list = skip_empty(list);
+    if (*list == '*')
+        return !*skip_empty(list + 1);
+    while (*list) {
+        list += strncmp(list, "W/", 2) == 0 ? 2 : 0;
+        const char *end = *list == '"' ? strchr(list + 1, '"') : NULL;
+        if (!end)
+            return false;
+        if ((size_t)(end + 1 - list) == len && memcmp(list, etag, len) == 0)
+            return true;
+        list = skip_empty(end + 1);
+    }
+    return false;
+}
+
 struct http_part http_part_asked(const struct http_request *request, const char *etag,
                                  uint64_t size)
 {

@@ -210,17 +210,21 @@ enum err blob_of_scratch(struct call *call, int fd, struct blob *blob_r)
 
 /* ---- answers */
 
-/* name="tableau_workbook"; filename="Name.twbx"; filename*=UTF-8''Name.twbx */
-static const char *disposition(struct arena *arena, const char *part_name, const char *file_name)
+/* name="tableau_workbook"; filename="Name.twbx"; filename*=UTF-8''Name.twbx
+ * Slashes are part of names here, but not of files: clients take what is before one for a
+ * directory, and leave it out. */
+static const char *disposition(struct arena *arena, const char *part_name, const char *name)
 {
+    char *file_name = arena_strdup(arena, name);
+    for (char *p = file_name; *p; p++)
+        *p = *p == '/' || *p == '\\' ? '_' : *p;
     static const char plain[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     struct buf out;
     buf_init(&out, arena, 0);
     buf_addf(&out, "name=\"%s\"; filename=\"", part_name);
     for (const char *p = file_name; *p; p++)
-        buf_addc(&out,
-                 (unsigned char)*p < 0x20 || *p == '"' || *p == '\\' || *p == 0x7F ? '_' : *p);
+        buf_addc(&out, (unsigned char)*p < 0x20 || *p == '"' || *p == 0x7F ? '_' : *p);
     buf_adds(&out, "\"; filename*=UTF-8''");
     for (const char *p = file_name; *p; p++) {
         if (strchr(plain, *p))

@@ -75,6 +75,7 @@ struct call {
     bool recorded;
     struct call_file file; /* an answer out of a file, instead of out */
     const char *answer;    /* a body made by the handler itself, instead of out */
+    size_t answer_len;     /* 0: it is text, up to its NUL */
     const char *answer_type;
 };
 
@@ -164,6 +165,7 @@ struct rest {
     struct callers *callers;
     struct metrics *metrics;
     struct known_cache *known; /* of sign-ins by JWT */
+    struct pictures *pictures; /* previews of workbooks */
     int64_t started_at;
 };
 

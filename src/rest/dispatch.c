@@ -13,7 +13,11 @@
 #include "domain/site.h"
 #include "http/http.h"
 #include "rest/call.h"
+#include "rest/pictures.h"
 #include "trust/known.h"
+
+/* Previews kept in memory: some 2,000 of the usual size. */
+enum { PICTURE_BYTES_MOST = 32 << 20, PICTURE_FILES_MOST = 2000 };
 
 static const char XML_TYPE[] = "application/xml;charset=UTF-8";
 static const char JSON_TYPE[] = "application/json;charset=UTF-8";
@@ -39,6 +43,7 @@ struct rest *rest_new(const struct rest_config *config, const struct rest_tuning
     rest->callers = callers_new(config->lanes, config->scopes, config->visible);
     rest->metrics = metrics_new();
     rest->known = known_cache_new();
+    rest->pictures = pictures_new(PICTURE_BYTES_MOST, PICTURE_FILES_MOST);
     rest->started_at = clock_now();
     return rest;
 }
@@ -51,6 +56,7 @@ void rest_free(struct rest **rest)
     callers_free(&(*rest)->callers);
     metrics_free(&(*rest)->metrics);
     known_cache_free(&(*rest)->known);
+    pictures_free(&(*rest)->pictures);
     for (struct tuned *t = (*rest)->tuned, *before; t; t = before) {
         before = t->before;
         free(t);
@@ -273,7 +279,8 @@ void call_reply(struct call *call)
         http_reply_part(call->http, &call->file.part, call->file.type, call->file.etag,
                         call->file.fd, call->file.offset);
     else if (call->answer)
-        http_reply(call->http, call->status, call->answer_type, call->answer, strlen(call->answer));
+        http_reply(call->http, call->status, call->answer_type, call->answer,
+                   call->answer_len ? call->answer_len : strlen(call->answer));
     else if (!call->out->children) /* a method without an answer, by 204 or 200 */
         http_reply(call->http, call->status, NULL, NULL, 0);
     else

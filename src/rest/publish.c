@@ -155,34 +155,42 @@ static void read_hidden(struct call *call, struct publish_request *request, cons
     request->hidden = names;
 }
 
-static struct publish_credentials read_credentials(const struct el *el)
+static enum err read_credentials(struct call *call, const struct publishing *p, const struct el *el,
+                                 struct publish_credentials *credentials_r)
 {
     bool present, embeds = false;
-    doc_get_bool(el, "embed", &present, &embeds);
-    return (struct publish_credentials){.given = el != NULL,
-                                        .user_name = doc_get(el, "name"),
-                                        .password = doc_get(el, "password"),
-                                        .embeds = present && embeds};
+    if (!doc_get_bool(el, "embed", &present, &embeds))
+        return tx_refuse(&call->tx, p->kind->type == TYPE_FLOW ? E400000 : E400008,
+                         "embed is neither true nor false.");
+    *credentials_r = (struct publish_credentials){.given = el != NULL,
+                                                  .user_name = doc_get(el, "name"),
+                                                  .password = doc_get(el, "password"),
+                                                  .embeds = present && embeds};
+    return E_OK;
 }
 
 /* Those of each connection that the element names, then those for all others. */
-static void read_all_credentials(struct call *call, struct publish_request *request,
-                                 const struct el *el)
+static enum err read_all_credentials(struct call *call, struct publishing *p, const struct el *el)
 {
+    struct publish_request *request = &p->request;
     const struct el *first = doc_find(doc_find(el, "connections"), "connection");
     size_t count = 0;
+    enum err err = E_OK;
     for (const struct el *c = first; c; c = doc_next(c))
         count++;
     struct publish_credentials *all = arena_alloc(call->tx.arena, (count + 1) * sizeof *all);
-    for (const struct el *c = first; c; c = doc_next(c)) {
+    for (const struct el *c = first; c && !err; c = doc_next(c)) {
         struct publish_credentials *one = &all[request->credential_count];
-        *one = read_credentials(doc_find(c, "connectionCredentials"));
+        err = read_credentials(call, p, doc_find(c, "connectionCredentials"), one);
         one->server = doc_get(c, "serverAddress");
         one->port = doc_get(c, "serverPort");
         request->credential_count += one->server != NULL;
     }
-    all[request->credential_count++] = read_credentials(doc_find(el, "connectionCredentials"));
+    if (!err)
+        err = read_credentials(call, p, doc_find(el, "connectionCredentials"),
+                               &all[request->credential_count++]);
     request->credentials = all;
+    return err;
 }
 
 static enum err read_element(struct call *call, struct publishing *p)
@@ -198,8 +206,9 @@ static enum err read_element(struct call *call, struct publishing *p)
     spec->thumbnails_user_id = doc_get(el, "thumbnailsUserId");
     spec->thumbnails_group_id = doc_get(el, "thumbnailsGroupId");
     read_hidden(call, &p->request, el);
-    read_all_credentials(call, &p->request, el);
-    enum err err = read_element_flag(call, el, "showTabs", &spec->show_tabs);
+    enum err err = read_all_credentials(call, p, el);
+    if (!err)
+        err = read_element_flag(call, el, "showTabs", &spec->show_tabs);
     if (!err)
         err = read_element_flag(call, el, "encryptExtracts", &spec->encrypts_extracts);
     if (!err)

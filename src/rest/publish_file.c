@@ -72,7 +72,7 @@ static void take_connections(struct taking *t, const struct content_connection *
                                          .database = from->dbname,
                                          .filename = from->filename,
                                          .authentication = from->authentication};
-        if (of) {
+        if (of && t->request->spec.type == TYPE_WORKBOOK) {
             c->datasource_name = of->caption ? of->caption : of->name;
             c->datasource_content_url = of->published ? of->published_url : NULL;
         }

@@ -60,8 +60,8 @@ static enum err validate_keep(struct call *call)
     if (!err)
         err = upload_begin(&call->tx, call->actor, &upload);
     if (!err)
-        err = upload_append(&call->tx, call->actor, upload.id, blob->id, (int64_t)blob->size,
-                            &upload);
+        err = upload_append(&call->tx, call->actor, upload.id, UPLOAD_BEHIND, blob->id,
+                            (int64_t)blob->size, &upload);
     if (err)
         return err;
     answer_begin(call, &out);

@@ -12,7 +12,7 @@
 
 static const struct field_names VIEW_FIELDS = {
     "view", "id;name;contentUrl;createdAt;updatedAt;viewUrlName;workbook;owner;project;tags",
-    /* The last three are known, and shown by nothing yet. */
+    /* The last two are known, and shown by nothing yet. */
     "sheetType;hidden;usage;location;favoritesTotal;recentlyViewed;dataAccelerationConfig"};
 
 static enum err read_usage(struct call *call, bool *usage_r)
@@ -100,20 +100,24 @@ static enum err read_list(struct call *call, struct view_list_request *request)
     return err ? err : fields_parse(call, &VIEW_FIELDS, &request->fields);
 }
 
-static void write_listed(struct call *call, const struct view_list_request *request,
-                         const struct view *views, size_t count)
+static enum err write_listed(struct call *call, const struct view_list_request *request,
+                             const struct view *views, size_t count)
 {
+    enum err err = E_OK;
     const struct fields *fields = &request->fields;
     struct el *wrapper = doc_child(call->out, "views");
     bool more = fields->all || fields->count;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && !err; i++) {
         struct el *el = doc_item(wrapper, "view");
         write_view(el, &views[i], more ? VIEW_EVERY : VIEW_LISTED);
-        if (more)
+        if (more) {
+            err = write_favorites_total(call, el, TYPE_VIEW, views[i].id);
             fields_apply(fields, el);
-        else if (request->usage)
+        } else if (request->usage) {
             write_view_usage(el, &views[i]);
+        }
     }
+    return err;
 }
 
 static enum err view_list_step(struct call *call)
@@ -130,8 +134,7 @@ static enum err view_list_step(struct call *call)
     if (request.usage && request.fields.count && request.fields.count < FIELDS_MOST)
         request.fields.chosen[request.fields.count++] = "usage";
     call_pagination(call, &request.list, total);
-    write_listed(call, &request, views, count);
-    return E_OK;
+    return write_listed(call, &request, views, count);
 }
 
 /* By what it shows, or by which views it shows in which order. */

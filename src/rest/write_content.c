@@ -5,6 +5,7 @@
 
 #include "domain/connection.h"
 #include "domain/content_item.h"
+#include "domain/favorite.h"
 #include "domain/flow_step.h"
 #include "domain/freshness.h"
 #include "domain/view.h"
@@ -81,6 +82,16 @@ static void write_owner(struct el *el, const struct content_item *item, bool eve
     doc_attr(owner, "siteRole", item->owner_role);
     if (item->owner_last_login_at)
         doc_attr_time(owner, "lastLogin", item->owner_last_login_at);
+}
+
+enum err write_favorites_total(struct call *call, struct el *el, enum content_type type,
+                               const char *id)
+{
+    int64_t count;
+    enum err err = favorites_of(&call->tx, type, id, &count);
+    if (!err)
+        doc_attr_count(el, "favoritesTotal", count);
+    return err;
 }
 
 /* ---- workbooks */
@@ -185,8 +196,11 @@ enum err write_datasource(struct call *call, struct el *el, const struct content
     if (parts == ITEM_EVERY) {
         struct datasource_more more;
         enum err err = datasource_more(&call->tx, datasource, &more);
+        if (!err)
+            err = write_favorites_total(call, el, TYPE_DATASOURCE, datasource->id);
         if (err)
             return err;
+        doc_attr_bool(el, "hasAlert", false); /* nothing has alerts here */
         doc_attr_bool(el, "isPublished", true);
         doc_attr_count(el, "connectedWorkbooksCount", more.workbook_count);
         doc_attr(el, "serverName", unless_empty(more.server_name));

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/fault.h"
+#include "domain/capability.h"
 
 struct call;
 struct connection;
@@ -41,6 +42,11 @@ void write_view(struct el *el, const struct view *view, enum view_parts parts);
 /* What includeUsageStatistics adds, behind all else that VIEW_IN_WORKBOOK and
  * VIEW_LISTED write. */
 void write_view_usage(struct el *el, const struct view *view);
+
+/* How many users have a data source or view among their favorites, as an attribute; the
+ * schema has none for workbooks. */
+enum err write_favorites_total(struct call *call, struct el *el, enum content_type type,
+                               const char *id);
 
 /* Never a password. */
 void write_connection(struct el *el, const struct connection *connection);

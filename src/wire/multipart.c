@@ -191,11 +191,28 @@ static const char *value_of(const char *line, const char *name)
     return skip_blanks(line + len + 1);
 }
 
+/* UTF-8''caf%C3%A9.twb (RFC 8187): the text, or NULL where it is not in UTF-8. */
+static const char *extended_value(struct arena *arena, const char *value)
+{
+    const char *language = value ? strchr(value, '\'') : NULL;
+    const char *text = language ? strchr(language + 1, '\'') : NULL;
+    if (!text || strncasecmp(value, "UTF-8'", 6) != 0)
+        return NULL;
+    size_t len = strlen(++text);
+    char *plain = arena_alloc(arena, len + 1);
+    return percent_decode(text, len, false, plain) && utf8_valid(plain, strlen(plain)) ? plain
+                                                                                       : NULL;
+}
+
+/* Some clients send a file name that is not of ASCII as filename* alone, or beside a
+ * filename that is a mere stand-in for it. */
 static enum err take_disposition(struct reader *r, struct part *part, const char *value)
 {
     bool ok = true;
     part->name = parameter(r->arena, value, "name", &ok);
-    part->filename = parameter(r->arena, value, "filename", &ok);
+    const char *plain = parameter(r->arena, value, "filename", &ok);
+    const char *extended = extended_value(r->arena, parameter(r->arena, value, "filename*", &ok));
+    part->filename = extended ? extended : plain;
     if (!ok)
         return refuse(r, "The Content-Disposition of part %zu is malformed.", r->count + 1);
     if (part->filename && strlen(part->filename) > FILENAME_MOST)

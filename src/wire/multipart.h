@@ -16,7 +16,7 @@ struct arena;
 
 struct part {
     const char *name;
-    const char *filename; /* NULL: none was given */
+    const char *filename; /* filename*, where it is in UTF-8, else filename; NULL: none given */
     const char *type;     /* Content-Type; NULL: none was given */
     const char *bytes;    /* of the body that was read; ask part_bytes */
     size_t len;

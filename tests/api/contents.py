@@ -2,11 +2,14 @@
 multipart/mixed body with the request document first.
 """
 
+import base64
 import io
 import json
 import pathlib
+import struct
 import uuid
 import zipfile
+import zlib
 from xml.sax.saxutils import quoteattr
 
 from easel_client import to_xml, unique
@@ -32,8 +35,20 @@ def connection_xml(kind="sqlserver", server="db.example.com", user="reader", dat
             f"authentication='sqlserver'/>")
 
 
-def workbook_bytes(sheets=("First", "Second"), dashboards=(), connection=None):
-    """A workbook with those sheets, which read one data source."""
+def png_bytes(seed=0, side=8):
+    """A picture of one grey."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = (b"\0" + bytes([seed % 256]) * side) * side
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def workbook_bytes(sheets=("First", "Second"), dashboards=(), connection=None, thumbnails=()):
+    """A workbook with those sheets, which read one data source; thumbnails: (sheet, bytes)."""
+    pictures = "".join(f"<thumbnail height='8' name={quoteattr(name)} width='8'>\n"
+                       f"{base64.encodebytes(picture).decode()}</thumbnail>"
+                       for name, picture in thumbnails)
     worksheets = "".join(f"<worksheet name={quoteattr(s)}><table><view/></table></worksheet>"
                          for s in sheets)
     boards = "".join(f"<dashboard name={quoteattr(d)}><zones/></dashboard>" for d in dashboards)
@@ -45,7 +60,8 @@ def workbook_bytes(sheets=("First", "Second"), dashboards=(), connection=None):
             f"<connection class='federated'><named-connections><named-connection name='c.1' "
             f"caption='db'>{connection or connection_xml()}</named-connection></named-connections>"
             f"</connection></datasource></datasources><worksheets>{worksheets}</worksheets>"
-            f"<dashboards>{boards}</dashboards><windows>{windows}</windows></workbook>").encode()
+            f"<dashboards>{boards}</dashboards><windows>{windows}</windows>"
+            f"<thumbnails>{pictures}</thumbnails></workbook>").encode()
 
 
 def datasource_bytes(connection=None):

@@ -151,6 +151,12 @@ def test_delete(org, source, fmt):
     assert org.admin.call("GET", path(org.admin, source["id"]), fmt=fmt).code == "404004"
 
 
+def test_connections_are_its_own(org, source, fmt):
+    """Connections of workbooks alone tell which data source they belong to."""
+    reply = org.admin.ok("GET", f"{org.admin.site}/datasources/{source['id']}/connections", fmt=fmt)
+    assert all("datasource" not in c for c in reply.doc["connections"]["connection"])
+
+
 def test_connections(org, source, fmt):
     where = path(org.admin, source["id"], "connections")
     (got,) = org.admin.ok("GET", where, fmt=fmt).doc["connections"]["connection"]

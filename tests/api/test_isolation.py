@@ -152,7 +152,9 @@ def published(kind):
     def make(site):
         publish = {"workbook": contents.publish_workbook, "datasource": contents.publish_datasource,
                    "flow": contents.publish_flow}[kind]
-        data = contents.workbook_bytes(sheets=(site.named("sheet"),)) if kind == "workbook" else None
+        sheet = site.named("sheet")
+        data = contents.workbook_bytes(sheets=(sheet,), thumbnails=[
+            (sheet, contents.png_bytes())]) if kind == "workbook" else None
         # A workbook's content URL is as the site's: the table has one name for both.
         name = site.content_url if kind == "workbook" else site.named(kind)
         return publish(site.admin, name=name, data=data)["id"]

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
+from contents import publish_datasource, publish_flow, publish_workbook, workbook_bytes
 from easel_client import unique
 
 # Names that are written like expressions.
@@ -120,3 +121,97 @@ def test_an_empty_first_page_is_no_error(org, fmt):
         assert doc["pagination"] == {"pageNumber": "1", "pageSize": "100", "totalAvailable": "0"}
         org.admin.refused(400006, "GET",
                           f"{org.admin.site}/{what}?filter=name:eq:nobody&pageNumber=2", fmt=fmt)
+
+
+# Every documented field by which a list is sorted or filtered; the same for all rows too.
+SORTED = {
+    "workbooks": "contentUrl createdAt displayTabs favoritesTotal hasAlerts hasExtracts name "
+                 "ownerDomain ownerEmail ownerName projectName sheetCount size subscriptionsTotal "
+                 "updatedAt",
+    "views": "caption contentUrl createdAt favoritesTotal hitsTotal name ownerDomain ownerEmail "
+             "ownerName projectName sheetNumber sheetType title updatedAt viewUrlName "
+             "workbookDescription workbookName",
+    "datasources": "authenticationType connectedWorkbookType connectionType contentUrl createdAt "
+                   "databaseName databaseUserName description favoritesTotal hasAlert "
+                   "hasEmbeddedPassword hasExtracts isCertified isPublished name ownerDomain "
+                   "ownerEmail ownerName projectName serverName serverPort size type updatedAt",
+    "projects": "createdAt name ownerDomain ownerEmail ownerName parentProjectId topLevelProject "
+                "updatedAt",
+    "flows": "createdAt name ownerName projectId projectName updatedAt",
+    "users": "domainName friendlyName isLocal lastLogin luid name siteRole",
+    "groups": "domainName domainNickname isLocal luid minimumSiteRole name userCount",
+}
+
+
+@pytest.mark.parametrize("list_", SORTED)
+def test_each_field_sorts(org, list_):
+    publish_workbook(org.admin)
+    publish_datasource(org.admin)
+    publish_flow(org.admin)
+    base = f"{org.admin.site}/{list_}?pageSize=1000&sort="
+    all_of = org.admin.ok("GET", base.replace("&sort=", "")).doc["pagination"]["totalAvailable"]
+    for field in SORTED[list_].split():
+        for way in ("asc", "desc"):
+            doc = org.admin.ok("GET", f"{base}{field}:{way},name:asc").doc
+            assert doc["pagination"]["totalAvailable"] == all_of, field
+            assert len(doc[list_][list_[:-1]]) == int(all_of)
+
+
+@pytest.mark.parametrize("kind, publish", [
+    ("workbook", publish_workbook), ("datasource", publish_datasource)])
+def test_by_favorites(org, kind, publish, fmt):
+    """How many users have it among theirs; nothing has alerts or subscriptions."""
+    name = unique("favorites")
+    project = org.admin.add_project(name)["id"]
+    items = [publish(org.admin, unique("f"), project)["id"] for _ in range(3)]
+    admin = org.admin
+    for users, item in ((["Creator", "Viewer"], items[1]), (["Viewer"], items[2])):
+        for role in users:
+            admin.ok("PUT", f"{admin.site}/favorites/{org.user(role)}",
+                     {"favorite": {"label": unique("label"), kind: {"id": item}}})
+
+    def found(query):
+        doc = admin.ok("GET", f"{admin.site}/{kind}s?filter=projectName:eq:{name}{query}", fmt=fmt).doc
+        return [item["id"] for item in doc[kind + "s"].get(kind, [])]
+
+    assert found(",favoritesTotal:eq:0") == [items[0]]
+    assert found(",favoritesTotal:gte:1") == items[1:]
+    assert found(",favoritesTotal:gt:1") == [items[1]]
+    assert found("&sort=favoritesTotal:desc") == [items[1], items[2], items[0]]
+    alerts = "hasAlerts" if kind == "workbook" else "hasAlert"
+    assert found(f",{alerts}:eq:false") == items and found(f",{alerts}:eq:true") == []
+    if kind == "workbook":
+        assert found(",subscriptionsTotal:lte:0") == items and found(",subscriptionTotal:gt:0") == []
+        return
+    doc = admin.ok("GET", f"{admin.site}/datasources?fields=id,favoritesTotal,hasAlert&filter="
+                   f"projectName:eq:{name}", fmt=fmt).doc["datasources"]["datasource"]
+    assert [(d["id"], d["favoritesTotal"], d["hasAlert"]) for d in doc] == [
+        (item, count, False) for item, count in zip(items, ("0", "2", "1"))]
+
+
+def test_views_by_favorites(org, fmt):
+    book = publish_workbook(org.admin)
+    first, second = (view["id"] for view in book["views"]["view"])
+    admin = org.admin
+    admin.ok("PUT", f"{admin.site}/favorites/{org.user('Viewer')}",
+             {"favorite": {"label": unique("label"), "view": {"id": second}}})
+    base = f"{admin.site}/views?filter=workbookName:eq:{book['name']}"
+    doc = admin.ok("GET", base + ",favoritesTotal:gte:1&fields=_all_", fmt=fmt).doc["views"]["view"]
+    assert [(view["id"], view["favoritesTotal"]) for view in doc] == [(second, "1")]
+    doc = admin.ok("GET", base + "&sort=favoritesTotal:desc&fields=id", fmt=fmt).doc["views"]["view"]
+    assert doc == [{"id": second}, {"id": first}]
+
+
+def test_data_sources_by_workbooks(org, fmt):
+    source = publish_datasource(org.admin)
+    url = source["contentUrl"]
+    published = (f"<connection class='sqlproxy' dbname='{url}' server='localhost' port='80' "
+                 "channel='http' directory='/dataserver' username=''/>")
+    for _ in range(2):
+        publish_workbook(org.admin, data=workbook_bytes(connection=published))
+    base = f"{org.admin.site}/datasources?filter=contentUrl:eq:{url},"
+    for field in ("connectedWorkbookType", "connectedWorkbooksCount"):
+        for condition, expected in (("eq:2", ["2"]), ("gt:2", []), ("lt:3", ["2"]), ("eq:0", [])):
+            doc = org.admin.ok("GET", f"{base}{field}:{condition}&fields=_all_", fmt=fmt).doc
+            got = doc["datasources"].get("datasource", [])
+            assert [d["connectedWorkbooksCount"] for d in got] == expected

@@ -1,7 +1,9 @@
 """Files that come in pieces, and what is published of them; downloads of what came."""
 
+import concurrent.futures
 import io
 import os
+import random
 import zipfile
 
 import pytest
@@ -19,10 +21,11 @@ def begin(client, fmt="json"):
     return doc["fileUpload"]["uploadSessionId"]
 
 
-def append(client, upload, data, part="tableau_file", **options):
+def append(client, upload, data, part="tableau_file", number=None, **options):
+    query = "" if number is None else f"?sequenceID={number}"
     body, content_type = multipart([("request_payload", "", "text/xml", b""),
                                     (part, "file", "application/octet-stream", data)])
-    return client.call("PUT", f"{client.site}/fileUploads/{upload}", raw=body,
+    return client.call("PUT", f"{client.site}/fileUploads/{upload}{query}", raw=body,
                        content_type=content_type, **options)
 
 
@@ -52,6 +55,56 @@ def test_in_pieces(org, fmt):
     assert reply.status == 201, reply
     assert content(client, "workbook", reply.doc["workbook"]["id"]).body == data
     check_refusal(append(client, upload, b"more", fmt=fmt), 404015)  # it is over
+
+
+def pieces_of(data, count):
+    length = -(-len(data) // count)
+    return [data[n * length:(n + 1) * length] for n in range(count)]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_pieces_with_numbers(org, fmt, first):
+    """Several at a time, in any order; one comes twice, as after a lost answer."""
+    client = org.as_role("Creator")
+    data = workbook_bytes(sheets=[f"Sheet {n}" for n in range(2000)])
+    upload = begin(client)
+    pieces = list(enumerate(pieces_of(data, 24), first))
+    random.Random(first).shuffle(pieces)
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        replies = list(pool.map(
+            lambda piece: append(client.twin(client.session), upload, piece[1], number=piece[0],
+                                 fmt=fmt), pieces + pieces[:5]))
+    assert {reply.status for reply in replies} == {200}, replies
+    reply = publish_upload(client, "workbook", upload, "twb", {"name": unique("numbers")})
+    assert reply.status == 201, reply
+    assert content(client, "workbook", reply.doc["workbook"]["id"]).body == data
+
+
+def test_pieces_that_do_not_fit(org, fmt):
+    """Another one under the same number, none under one, and what is no number."""
+    client = org.as_role("Creator")
+    data = workbook_bytes(sheets=[f"Sheet {n}" for n in range(50)])
+    one, two, three = pieces_of(data, 3)
+    document = {"name": unique("numbers")}
+    upload = begin(client)
+    for wrong in ("x", "-1", "1.5", "", "1234567890", "+1", " 1"):
+        check_refusal(append(client, upload, one, number=wrong, fmt=fmt), 400000)
+    assert append(client, upload, one, number=7).status == 200
+    check_refusal(append(client, upload, two, number=7, fmt=fmt), 400000)
+    check_refusal(publish_upload(client, "workbook", upload, "twb", document, fmt=fmt), 400000)
+    upload = begin(client)
+    assert append(client, upload, three, number=3).status == 200
+    assert append(client, upload, one, number=1).status == 200
+    check_refusal(publish_upload(client, "workbook", upload, "twb", document, fmt=fmt), 400000)
+    assert append(client, upload, two, number=2).status == 200
+    reply = publish_upload(client, "workbook", upload, "twb", document)
+    assert content(client, "workbook", reply.doc["workbook"]["id"]).body == data
+    # One without a number goes behind those that are there.
+    upload = begin(client)
+    for piece, number in ((two, 2), (one, 1), (three, None)):
+        assert append(client, upload, piece, number=number).status == 200
+    reply = publish_upload(client, "workbook", upload, "twb", {"name": unique("numbers")})
+    assert content(client, "workbook", reply.doc["workbook"]["id"]).body == data
 
 
 def test_uploads_that_are_refused(org, other, fmt):
@@ -180,3 +233,38 @@ def test_storage_quota(server, home):
     assert publish_reply(own.admin, "workbook", "w.twbx", small, {"name": "small"}).status == 201
     reply = publish_reply(own.admin, "workbook", "w.twbx", out.getvalue(), {"name": "big"})
     check_refusal(reply, 403008)
+
+
+@pytest.mark.parametrize("kind, filename, data, code", [
+    ("workbook", "w.twb", workbook_bytes(), 400008),
+    ("datasource", "d.tds", datasource_bytes(), 400008), ("flow", "f.tfl", flow_bytes(), 400000)])
+def test_embed_is_true_or_false(org, fmt, kind, filename, data, code):
+    credentials = {"connectionCredentials": {"name": "n", "password": "p", "embed": "perhaps"}}
+    for members in (credentials, {"connections": {"connection": [
+            {"serverAddress": "db.example.com", **credentials}]}}):
+        reply = publish_reply(org.admin, kind, filename, data, {"name": unique(kind), **members},
+                              fmt=fmt)
+        check_refusal(reply, code)
+
+
+@pytest.mark.parametrize("kind, filename, data, code", [
+    ("workbook", "w.twb", workbook_bytes(), 400000),
+    ("datasource", "d.tds", datasource_bytes(), 400000), ("flow", "f.tfl", flow_bytes(), 400089)])
+def test_names_are_not_blank(org, fmt, kind, filename, data, code):
+    for name in ("", " ", "\t \n"):
+        check_refusal(publish_reply(org.admin, kind, filename, data, {"name": name}, fmt=fmt), code)
+    item = publish_reply(org.admin, kind, filename, data, {"name": unique(kind)}).doc[kind]
+    for name in ("", "  "):
+        org.admin.refused(400000, "PUT", f"{org.admin.site}/{kind}s/{item['id']}",
+                          {kind: {"name": name}}, fmt=fmt)
+
+
+def test_file_names_hold_no_directories(org):
+    """Clients save a download under the last part of what looks like a path."""
+    name = unique("w")
+    reply = publish_reply(org.admin, "workbook", "w.twb", workbook_bytes(),
+                          {"name": f"{name}/2024\\1 \"\u00e9\""})
+    reply = content(org.admin, "workbook", reply.doc["workbook"]["id"])
+    told = reply.headers["Content-Disposition"].encode("latin-1").decode()
+    assert told == (f'name="tableau_workbook"; filename="{name}_2024_1 _\u00e9_.twb"; '
+                    f"filename*=UTF-8''{name}_2024_1%20%22%C3%A9%22.twb")

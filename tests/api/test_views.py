@@ -181,3 +181,21 @@ def test_a_view_keeps_its_id(org, project, workbook, views):
     before = {v["name"]: v["id"] for v in views}
     assert ids["Map"] == before["Map"] and ids["Board"] == before["Board"]
     assert set(ids) == {"Map", "New", "Board"}
+
+
+def test_hidden_default_view(org, fmt):
+    """The first view that is shown stands in for it; where none is, there is none."""
+    sheets = ("One", "Two", "Three")
+
+    def default_of(*hidden):
+        book = publish_workbook(org.admin, unique("default"), data=workbook_bytes(sheets), views={
+            "view": [{"name": name, "hidden": True} for name in hidden]})
+        got = org.admin.ok("GET", f"{org.admin.site}/workbooks/{book['id']}", fmt=fmt).doc["workbook"]
+        shown = {view["id"]: view["name"] for view in got["views"].get("view", [])}
+        return shown.get(got["defaultViewId"], "hidden") if "defaultViewId" in got else None
+
+    assert default_of() == "One"
+    assert default_of("One") == "Two"
+    assert default_of("Two") == "One"
+    assert default_of("One", "Two") == "Three"
+    assert default_of(*sheets) is None

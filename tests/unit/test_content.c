@@ -18,8 +18,10 @@
 
 #include "base/arena.h"
 #include "base/codec.h"
+#include "base/crc.h"
 #include "content/content.h"
 #include "content/package.h"
+#include "content/png.h"
 #include "content/repack.h"
 #include "content/url_name.h"
 
@@ -650,6 +652,111 @@ static void test_limits(void **state)
     assert_int_equal(content->thumbnail_count, 0);
 }
 
+/* ---- pictures */
+
+enum { PICTURE_ROOM = 1024 };
+
+static size_t add_number(unsigned char *out, size_t at, uint32_t number)
+{
+    for (size_t i = 0; i < 4; i++)
+        out[at + i] = (unsigned char)(number >> (24 - 8 * i));
+    return at + 4;
+}
+
+static size_t add_chunk(unsigned char *out, size_t at, const char *type, const void *data,
+                        size_t len)
+{
+    size_t from = add_number(out, at, (uint32_t)len);
+    memcpy(out + from, type, 4);
+    memcpy(out + from + 4, data, len);
+    return add_number(out, from + 4 + len, crc32_add(0, out + from, 4 + len));
+}
+
+/* Chunks are named by letters: Header, Palette, Data, Text, Unknown, End. */
+static size_t picture_of(unsigned char *out, const unsigned char *header, const char *chunks)
+{
+    static const unsigned char zeros[768];
+    size_t at = 8;
+    memcpy(out, "\x89PNG\r\n\x1A\n", 8);
+    for (; *chunks; chunks++) {
+        switch (*chunks) {
+        case 'H':
+            at = add_chunk(out, at, "IHDR", header, 13);
+            break;
+        case 'P':
+            at = add_chunk(out, at, "PLTE", zeros, 3);
+            break;
+        case 'D':
+            at = add_chunk(out, at, "IDAT", zeros, 11);
+            break;
+        case 'T':
+            at = add_chunk(out, at, "tEXt", "k", 2);
+            break;
+        case 'U':
+            at = add_chunk(out, at, "UNKN", "", 0);
+            break;
+        default:
+            at = add_chunk(out, at, "IEND", "", 0);
+        }
+    }
+    return at;
+}
+
+static void test_png_chunks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *chunks;
+        bool whole;
+    } cases[] = {
+        {"HDE", true},   {"HDDE", true},   {"HPDE", true},  {"HTPTDTE", true}, {"HDTE", true},
+        {"HE", false},   {"DE", false},    {"DHE", false},  {"HD", false},     {"HDEE", false},
+        {"HDED", false}, {"HDTDE", false}, {"HHDE", false}, {"HDPE", false},   {"HPPDE", false},
+        {"HUDE", false}, {"HDUE", false},  {"", false},     {"E", false},      {"THDE", false},
+    };
+    static const unsigned char grey[13] = {0, 0, 0, 1, 0, 0, 0, 1, 8};
+    unsigned char bytes[PICTURE_ROOM];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t len = picture_of(bytes, grey, cases[i].chunks);
+        if (png_is_whole(bytes, len) != cases[i].whole)
+            fail_msg("%s", cases[i].chunks);
+        for (size_t cut = 0; cases[i].whole && cut < len; cut++)
+            assert_false(png_is_whole(bytes, cut));
+    }
+}
+
+static void test_png_headers(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned char header[13];
+        bool whole;
+    } cases[] = {
+        {{0, 0, 0, 1, 0, 0, 0, 1, 1, 0}, true},
+        {{0, 0, 0x10, 0, 0, 0, 0x10, 0, 16, 6, 0, 0, 1}, true},
+        {{0, 0, 0x10, 1, 0, 0, 0, 1, 8, 0}, false},
+        {{0, 0, 0, 1, 0, 0, 0x10, 1, 8, 0}, false},
+        {{0x80, 0, 0, 1, 0, 0, 0, 1, 8, 0}, false},
+        {{0, 0, 0, 0, 0, 0, 0, 1, 8, 0}, false},
+        {{0, 0, 0, 1, 0, 0, 0, 0, 8, 0}, false},
+        {{0, 0, 0, 1, 0, 0, 0, 1, 3, 0}, false},
+        {{0, 0, 0, 1, 0, 0, 0, 1, 0, 0}, false},
+        {{0, 0, 0, 1, 0, 0, 0, 1, 8, 1}, false},
+        {{0, 0, 0, 1, 0, 0, 0, 1, 8, 3}, false}, /* no palette */
+        {{0, 0, 0, 1, 0, 0, 0, 1, 4, 2}, false},
+        {{0, 0, 0, 1, 0, 0, 0, 1, 8, 7}, false},
+        {{0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 1}, false},
+        {{0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 1}, false},
+        {{0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 2}, false},
+    };
+    unsigned char bytes[PICTURE_ROOM];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t len = picture_of(bytes, cases[i].header, "HDE");
+        if (png_is_whole(bytes, len) != cases[i].whole)
+            fail_msg("header %zu", i);
+    }
+}
+
 /* A document far larger than what is kept of it costs no memory of its size, and
  * one beyond the limit is refused before it is read. */
 static void test_large(void **state)
@@ -954,13 +1061,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_url_names),      TEST(test_kinds),      TEST(test_sheets),
-        TEST(test_datasources),    TEST(test_fields),     TEST(test_flow),
-        TEST(test_good_forms),     TEST(test_samples),    TEST(test_public),
-        TEST(test_sample_details), TEST(test_refused),    TEST(test_limits),
-        TEST(test_large),          TEST(test_many_alike), TEST(test_many_names),
-        TEST(test_not_a_file),     TEST(test_strip),      TEST(test_strip_samples),
-        TEST(test_strip_refused),  TEST(test_replace),    TEST(test_replace_refused),
+        TEST(test_url_names),      TEST(test_kinds),           TEST(test_sheets),
+        TEST(test_datasources),    TEST(test_fields),          TEST(test_flow),
+        TEST(test_good_forms),     TEST(test_samples),         TEST(test_public),
+        TEST(test_sample_details), TEST(test_refused),         TEST(test_limits),
+        TEST(test_png_chunks),     TEST(test_png_headers),     TEST(test_large),
+        TEST(test_many_alike),     TEST(test_many_names),      TEST(test_not_a_file),
+        TEST(test_strip),          TEST(test_strip_samples),   TEST(test_strip_refused),
+        TEST(test_replace),        TEST(test_replace_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

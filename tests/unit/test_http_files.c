@@ -867,6 +867,37 @@ static void parts_of_another_state_are_not_wanted(void **state)
                          cases[i].status);
 }
 
+static void tags_are_found_in_lists(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *list;
+        bool listed;
+    } cases[] = {
+        {NULL, false},
+        {"", false},
+        {"*", true},
+        {" * ", true},
+        {"*, \"a\"", false},
+        {"\"e\"", true},
+        {"W/\"e\"", true},
+        {"w/\"e\"", false},
+        {"\"a\", \"e\"", true},
+        {"\"a\",W/\"e\",\"b\"", true},
+        {", ,\"e\" ,", true},
+        {"\"a,\"e\"", false},
+        {"\"a\" \"e\"", true},
+        {"e", false},
+        {"\"e", false},
+        {"\"E\"", false},
+        {"a, \"e\"", false},
+        {"\"\"", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (http_etag_listed(cases[i].list, "\"e\"") != cases[i].listed)
+            fail_msg("%s", cases[i].list ? cases[i].list : "none");
+}
+
 static void parts_are_sent(void **state)
 {
     (void)state;
@@ -931,6 +962,7 @@ int main(void)
         cmocka_unit_test(files_go_over_tls),
         cmocka_unit_test(ranges_are_read_as_the_rfc_says),
         cmocka_unit_test(parts_of_another_state_are_not_wanted),
+        cmocka_unit_test(tags_are_found_in_lists),
         cmocka_unit_test(parts_are_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

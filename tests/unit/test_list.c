@@ -13,6 +13,8 @@ static const struct list_field FIELDS[] = {
     {"madeAt", "t.made_at", LIST_TIME, OPS_EQ | OPS_COMPARE},
     {"isLocal", "t.is_local", LIST_BOOL, OPS_EQ},
     {"order", "t.serial", LIST_NUMBER, 0},
+    {"domain", "'local'", LIST_TEXT, OPS_EQ},
+    {"isKept", "1", LIST_BOOL, OPS_EQ},
     {"tags", "t.id IN (SELECT g.id FROM g WHERE g.label", LIST_AMONG, OPS_EQ | OPS_IN},
 };
 
@@ -160,6 +162,11 @@ static void bounds(void **state)
     assert_int_equal(parse(tx, many.bytes, NULL, &list), E400000);
     assert_int_equal(parse(tx, NULL, "order:desc,name", &list), E_OK);
     assert_int_equal(list.sort_count, 2);
+    /* what is the same for every row orders nothing */
+    assert_int_equal(parse(tx, NULL, "domain:desc,name,isKept", &list), E_OK);
+    assert_int_equal(list.sort_count, 1);
+    assert_string_equal(list.sorts[0].field->name, "name");
+    assert_int_equal(parse(tx, NULL, "domain:up", &list), E400000);
 }
 
 /* ---- what is found */

@@ -36,6 +36,42 @@ static const struct {
     {TYPE,
      "--B\r\nContent-Disposition: form-data; name=\"a\"; filename=\"C:\\x\"\r\n\r\nx\r\n--B--", "a",
      "x", "C:\\x", NULL},
+    {TYPE,
+     "--B\r\nContent-Disposition: form-data; name=\"a\"; "
+     "filename*=utf-8''caf%C3%A9.twb\r\n\r\nx\r\n--B--",
+     "a", "x", "caf\xC3\xA9.twb", NULL},
+    {TYPE,
+     "--B\r\nContent-Disposition: form-data; name=\"a\"; filename=\"=?utf-8?B?Y2Fmw6kudHdi?=\"; "
+     "filename*=UTF-8'en'caf%C3%A9.twb\r\n\r\nx\r\n--B--",
+     "a", "x", "caf\xC3\xA9.twb", NULL},
+    {TYPE,
+     "--B\r\nContent-Disposition: form-data; name=\"a\"; filename*=\"UTF-8''b.twb\"; "
+     "filename=\"a.twb\"\r\n\r\nx\r\n--B--",
+     "a", "x", "b.twb", NULL},
+    {TYPE,
+     "--B\r\nContent-Disposition: form-data; name=\"a\"; filename=\"a.twb\"; "
+     "filename*=utf-8''%C3\r\n\r\nx\r\n--B--",
+     "a", "x", "a.twb", NULL},
+    {TYPE,
+     "--B\r\nContent-Disposition: form-data; name=\"a\"; filename=\"a.twb\"; "
+     "filename*=utf-8''%zz\r\n\r\nx\r\n--B--",
+     "a", "x", "a.twb", NULL},
+    {TYPE,
+     "--B\r\nContent-Disposition: form-data; name=\"a\"; filename=\"a.twb\"; "
+     "filename*=utf-8''b%00\r\n\r\nx\r\n--B--",
+     "a", "x", "a.twb", NULL},
+    {TYPE,
+     "--B\r\nContent-Disposition: form-data; name=\"a\"; filename=\"a.twb\"; "
+     "filename*=iso-8859-1''b.twb\r\n\r\nx\r\n--B--",
+     "a", "x", "a.twb", NULL},
+    {TYPE,
+     "--B\r\nContent-Disposition: form-data; name=\"a\"; filename=\"a.twb\"; "
+     "filename*=utf-8'b.twb\r\n\r\nx\r\n--B--",
+     "a", "x", "a.twb", NULL},
+    {TYPE,
+     "--B\r\nContent-Disposition: form-data; name=\"a\"; filename=\"a.twb\"; "
+     "filename*=b.twb\r\n\r\nx\r\n--B--",
+     "a", "x", "a.twb", NULL},
     {"multipart/mixed; boundary=\"a b'()+_,-./:=?\"",
      "--a b'()+_,-./:=?\r\n" NAMED("a") "x\r\n--a b'()+_,-./:=?--", "a", "x", NULL, NULL},
 };

@@ -105,7 +105,8 @@ static const char *name_in_upload(struct stores *s, const struct blob *blob)
     struct upload upload;
     struct tx *tx = s->w.tx;
     expect(tx, upload_begin(tx, &s->w.pat, &upload), E_OK, "begin");
-    expect(tx, upload_append(tx, &s->w.pat, upload.id, blob->id, 3, &upload), E_OK, "append");
+    expect(tx, upload_append(tx, &s->w.pat, upload.id, UPLOAD_BEHIND, blob->id, 3, &upload), E_OK,
+           "append");
     return upload.id;
 }
 
