@@ -15,6 +15,7 @@
 #include "domain/revision.h"
 #include "domain/search.h"
 #include "domain/site.h"
+#include "domain/tag.h"
 #include "store/tx.h"
 
 /* ---- names in URLs */
@@ -327,6 +328,31 @@ static enum err write_connections(struct tx *tx, const struct publish_spec *spec
     return E_OK;
 }
 
+static const char *view_named(struct tx *tx, const char *workbook_id, const char *name)
+{
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT id FROM view WHERE workbook_id = ?1 AND name = ?2");
+    stmt_text(stmt, 1, workbook_id);
+    stmt_text(stmt, 2, name);
+    const char *id = stmt_step(stmt) == DB_ROW ? tx_text(tx, stmt, 0) : NULL;
+    stmt_reset(stmt);
+    return id;
+}
+
+static enum err write_tags(struct tx *tx, const struct actor *actor,
+                           const struct publish_spec *spec, const char *id)
+{
+    enum err err = E_OK;
+    for (size_t i = 0; i < spec->tag_count && !err; i++) {
+        const struct publish_tag *tag = &spec->tags[i];
+        const char *tagged = tag->view ? view_named(tx, id, tag->view) : id;
+        if (tagged)
+            err =
+                tag_publish(tx, actor, tag->view ? TYPE_VIEW : spec->type, tagged, &tag->label, 1);
+    }
+    return err;
+}
+
 /* The item with what hangs on it: rows of their own, and what they are found by. */
 static enum err write_parts(struct tx *tx, const struct actor *actor,
                             const struct publish_spec *spec, const char *id)
@@ -336,6 +362,8 @@ static enum err write_parts(struct tx *tx, const struct actor *actor,
         err = publish_views(tx, actor->site_id, id, spec);
     if (!err && spec->type == TYPE_FLOW)
         err = publish_steps(tx, id, spec);
+    if (!err)
+        err = write_tags(tx, actor, spec, id);
     if (!err)
         err = search_index(tx, actor->site_id, spec->type, id);
     return err ? err : access_changed(tx, actor->site_id);

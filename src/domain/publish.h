@@ -21,6 +21,11 @@ struct publish_view {
     bool hidden;
 };
 
+struct publish_tag {
+    const char *label;
+    const char *view; /* name of the view that it is for; NULL: the item itself */
+};
+
 struct publish_connection {
     const char *id; /* the LUID that the password was sealed for; NULL: one is made */
     const char *type, *server, *port, *user_name, *database, *filename, *authentication;
@@ -52,6 +57,8 @@ struct publish_spec {
     size_t default_view; /* index */
     const struct publish_connection *connections;
     size_t connection_count;
+    const struct publish_tag *tags; /* beside those that are there; unknown views are passed over */
+    size_t tag_count;
     const char *const *steps; /* names of the steps of a flow that write its output */
     size_t step_count;
 };

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 
 /* Of the form: others are refused. */
-static const char VERSION[] = "1";
+static const char VERSION[] = "2";
 
 /* ---- credentials */
 
@@ -79,6 +79,11 @@ const char *publish_request_pack(struct arena *arena, const struct publish_reque
     put_number(&out, (int64_t)request->hidden_count);
     for (size_t i = 0; i < request->hidden_count; i++)
         put_text(&out, request->hidden[i]);
+    put_number(&out, (int64_t)request->spec.tag_count);
+    for (size_t i = 0; i < request->spec.tag_count; i++) {
+        put_text(&out, request->spec.tags[i].label);
+        put_text(&out, request->spec.tags[i].view);
+    }
     put_number(&out, (int64_t)request->credential_count);
     for (size_t i = 0; i < request->credential_count; i++) {
         const struct publish_credentials *c = &request->credentials[i];
@@ -146,6 +151,18 @@ static void take_spec(struct reading *r, struct publish_spec *spec)
         r->bad || spec->type == TYPE_COUNT || !spec->name || !spec->blob_id || !spec->file_type;
 }
 
+static void take_tags(struct reading *r, struct arena *arena, struct publish_spec *spec)
+{
+    spec->tag_count = take_count(r);
+    struct publish_tag *tags = arena_zalloc(arena, (spec->tag_count + 1) * sizeof *tags);
+    for (size_t i = 0; i < spec->tag_count; i++) {
+        tags[i].label = take_text(r);
+        tags[i].view = take_text(r);
+        r->bad = r->bad || !tags[i].label;
+    }
+    spec->tags = tags;
+}
+
 bool publish_request_unpack(struct arena *arena, const char *bytes, size_t len,
                             struct publish_request *request_r)
 {
@@ -160,6 +177,7 @@ bool publish_request_unpack(struct arena *arena, const char *bytes, size_t len,
     for (size_t i = 0; i < request_r->hidden_count; i++)
         hidden[i] = take_text(&r);
     request_r->hidden = hidden;
+    take_tags(&r, arena, &request_r->spec);
     request_r->credential_count = take_count(&r);
     struct publish_credentials *credentials =
         arena_zalloc(arena, (request_r->credential_count + 1) * sizeof *credentials);

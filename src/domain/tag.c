@@ -124,6 +124,13 @@ enum err tag_add(struct tx *tx, const struct actor *actor, enum content_type typ
     return err ? err : add(tx, actor, &item, labels, count);
 }
 
+enum err tag_publish(struct tx *tx, const struct actor *actor, enum content_type type,
+                     const char *id, const char *const *labels, size_t count)
+{
+    const struct subject item = {.type = type, .id = id};
+    return add(tx, actor, &item, labels, count);
+}
+
 enum err tag_remove(struct tx *tx, const struct actor *actor, enum content_type type,
                     const char *id, const char *label)
 {

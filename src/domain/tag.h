@@ -20,6 +20,9 @@ enum { TAG_LABEL_MOST = 200, TAGS_MOST = 200 }; /* characters; of one item */
  * or more than TAGS_MOST of them: E400049, E400076, E400075, E400000 by type. */
 enum err tag_add(struct tx *tx, const struct actor *actor, enum content_type type, const char *id,
                  const char *const *labels, size_t count);
+/* The same on an item that the actor is publishing, whoever owns it. */
+enum err tag_publish(struct tx *tx, const struct actor *actor, enum content_type type,
+                     const char *id, const char *const *labels, size_t count);
 /* E404007 where the item has no such tag. */
 enum err tag_remove(struct tx *tx, const struct actor *actor, enum content_type type,
                     const char *id, const char *label);

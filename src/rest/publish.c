@@ -155,6 +155,42 @@ static void read_hidden(struct call *call, struct publish_request *request, cons
     request->hidden = names;
 }
 
+static size_t count_tags(const struct el *el)
+{
+    size_t count = 0;
+    for (const struct el *t = doc_find(doc_find(el, "tags"), "tag"); t; t = doc_next(t))
+        count++;
+    return count;
+}
+
+static enum err read_tags_of(struct call *call, struct publish_spec *spec, struct publish_tag *tags,
+                             const struct el *el, const char *view)
+{
+    for (const struct el *t = doc_find(doc_find(el, "tags"), "tag"); t; t = doc_next(t)) {
+        const char *label = doc_get(t, "label");
+        if (!label)
+            return tx_refuse(&call->tx, E400000, "A tag needs a label.");
+        tags[spec->tag_count++] = (struct publish_tag){label, view};
+    }
+    return E_OK;
+}
+
+/* Those of the item and those of its views. */
+static enum err read_tags(struct call *call, struct publish_spec *spec, const struct el *el)
+{
+    const struct el *first = doc_find(doc_find(el, "views"), "view");
+    size_t count = count_tags(el);
+    for (const struct el *view = first; view; view = doc_next(view))
+        count += count_tags(view);
+    struct publish_tag *tags = arena_alloc(call->tx.arena, (count + 1) * sizeof *tags);
+    spec->tags = tags;
+    enum err err = read_tags_of(call, spec, tags, el, NULL);
+    for (const struct el *view = first; view && !err; view = doc_next(view))
+        if (doc_get(view, "name"))
+            err = read_tags_of(call, spec, tags, view, doc_get(view, "name"));
+    return err;
+}
+
 static enum err read_credentials(struct call *call, const struct publishing *p, const struct el *el,
                                  struct publish_credentials *credentials_r)
 {
@@ -206,7 +242,9 @@ static enum err read_element(struct call *call, struct publishing *p)
     spec->thumbnails_user_id = doc_get(el, "thumbnailsUserId");
     spec->thumbnails_group_id = doc_get(el, "thumbnailsGroupId");
     read_hidden(call, &p->request, el);
-    enum err err = read_all_credentials(call, p, el);
+    enum err err = read_tags(call, spec, el);
+    if (!err)
+        err = read_all_credentials(call, p, el);
     if (!err)
         err = read_element_flag(call, el, "showTabs", &spec->show_tabs);
     if (!err)

@@ -15,6 +15,7 @@ from contents import (connection_xml, datasource_bytes, flow_bytes, grant, new_p
 from csv_jobs import notes, wait
 from easel_client import Client, check_refusal, unique
 from orgs import Org
+from test_tags import labels_of
 from test_uploads import append, begin, content, publish_upload
 
 BYTES = {"workbook": workbook_bytes(), "datasource": datasource_bytes()}
@@ -115,8 +116,11 @@ def test_everything_that_is_asked_for_is_kept(org, fmt):
     project = new_project(org.admin)
     grant(org.admin, project, org.user("Creator"), Read="Allow", Write="Allow")
     members = {"project": {"id": project}, "showTabs": "true", "description": "Text with \u00e4",
+               "tags": {"tag": [{"label": "of all"}, {"label": "\u00e4"}]},
                "views": {"view": [{"name": "Two \u00fc", "hidden": "true"},
-                                  {"name": "One", "hidden": "false"}]},
+                                  {"name": "One", "hidden": "false",
+                                   "tags": {"tag": [{"label": "of one"}]}},
+                                  {"name": "None", "tags": {"tag": [{"label": "of none"}]}}]},
                "connections": {"connection": [
                    {"serverAddress": "other.example.com",
                     "connectionCredentials": {"name": "no", "password": "no", "embed": "true"}},
@@ -135,6 +139,8 @@ def test_everything_that_is_asked_for_is_kept(org, fmt):
         (connection,) = client.ok("GET", f"{path}/connections").doc["connections"]["connection"]
         connection.pop("id")
         views = [(v["name"], v["contentUrl"].partition("/")[2]) for v in whole["views"]["view"]]
+        tags = [labels_of(whole)] + [labels_of(v) for v in whole["views"]["view"]]
+        assert tags == [["of all", "\u00e4"], ["of one"], []]
         made.append((whole["showTabs"], whole["description"], whole["project"]["id"], views, connection))
     assert made[0] == made[1]
     assert made[1][4]["userName"] == "someone" and made[1][4]["embedPassword"] is True

@@ -41,6 +41,29 @@ def shown(client, kind, item):
     return labels_of(client.ok("GET", path_of(client, kind, item)).doc[kind])
 
 
+@pytest.mark.parametrize("kind", ["workbook", "datasource", "flow"])
+def test_put_on_while_publishing(org, project, kind):
+    """Beside those that are there already, also by who does not own the item."""
+    name = unique(kind)
+    item = PUBLISH[kind](org.admin, project, name=name, **tags("b", "a", "b"))
+    assert shown(org.admin, kind, item["id"]) == ["a", "b"]
+    PUBLISH[kind](org.admin, project, name=name, query="?overwrite=true", **tags("c"))
+    assert shown(org.admin, kind, item["id"]) == ["a", "b", "c"]
+    fields = "" if kind == "flow" else "tags:eq:c,"
+    found = org.admin.ok("GET", f"{org.admin.site}/{kind}s?filter={fields}name:eq:{name}").doc
+    assert [one["id"] for one in found[f"{kind}s"][kind]] == [item["id"]]
+
+
+def test_bad_tags_publish_nothing(org, project):
+    for bad in (tags(" "), tags("x" * 201), {"tags": {"tag": [{"name": "a"}]}},
+                tags(*(str(n) for n in range(201)))):
+        name = unique("bad")
+        with pytest.raises(AssertionError, match="400"):
+            publish_workbook(org.admin, project, name=name, **bad)
+        reply = org.admin.ok("GET", f"{org.admin.site}/workbooks?filter=name:eq:{name}")
+        assert reply.doc["pagination"]["totalAvailable"] == "0"
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_put_on_and_taken_off(org, project, fmt, kind):
     admin = org.admin.twin(org.admin.session, fmt=fmt)

@@ -21,6 +21,8 @@ static const struct publish_credentials CREDENTIALS[] = {
     {NULL, NULL, true, "all", "x", false},
 };
 
+static const struct publish_tag TAGS[] = {{"a b", NULL}, {"c", "One"}};
+
 static struct publish_request whole(void)
 {
     return (struct publish_request){.spec = {.type = TYPE_WORKBOOK,
@@ -31,7 +33,9 @@ static struct publish_request whole(void)
                                              .file_type = "twbx",
                                              .size_bytes = INT64_C(5000000000),
                                              .encrypts_extracts = true,
-                                             .thumbnails_group_id = "group"},
+                                             .thumbnails_group_id = "group",
+                                             .tags = TAGS,
+                                             .tag_count = 2},
                                     .hidden = HIDDEN,
                                     .hidden_count = 3,
                                     .credentials = CREDENTIALS,
@@ -70,6 +74,11 @@ static void what_was_kept_is_read_back(void **state)
     assert_int_equal(got.hidden_count, 3);
     for (size_t i = 0; i < 3; i++)
         same(got.hidden[i], HIDDEN[i]);
+    assert_int_equal(got.spec.tag_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        same(got.spec.tags[i].label, TAGS[i].label);
+        same(got.spec.tags[i].view, TAGS[i].view);
+    }
     assert_int_equal(got.credential_count, 4);
     for (size_t i = 0; i < 4; i++) {
         same(got.credentials[i].server, CREDENTIALS[i].server);
@@ -100,7 +109,7 @@ static void other_bytes_are_refused(void **state)
     memcpy(more, bytes, len);
     memcpy(more + len, "+", 2);
     assert_false(publish_request_unpack(arena, more, len + 2, &got));
-    more[1] = '2';
+    more[1] = '1'; /* an older form */
     assert_false(publish_request_unpack(arena, more, len, &got));
     arena_free(&arena);
 }
