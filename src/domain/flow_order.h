@@ -9,7 +9,7 @@
 
 struct arena;
 
-enum { FLOW_STEPS_MOST = 1000, FLOW_SETTINGS_MOST = 1000, FLOW_SETTING_MOST = 8192 /* bytes */ };
+enum { FLOW_STEPS_MOST = 100, FLOW_SETTINGS_MOST = 100, FLOW_SETTING_MOST = 8192 /* bytes */ };
 
 /* A value for a parameter of the flow. */
 struct flow_setting {

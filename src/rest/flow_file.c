@@ -17,7 +17,7 @@
 #include "rest/publish_file.h"
 #include "store/tx.h"
 
-enum { PIECE = 256 << 10, OUTPUTS_MOST = 100 };
+enum { PIECE = 256 << 10 };
 
 struct running {
     const struct flow_store *store;
@@ -261,8 +261,8 @@ static void check_all(struct running *r)
     const struct content_node *const *steps = flow_graph_needed(r->graph, &count);
     if (!count)
         OBSTACLE(r, "The flow has no output step.");
-    else if (r->output_count > OUTPUTS_MOST)
-        OBSTACLE(r, "A run publishes at most %d data sources, not %zu.", OUTPUTS_MOST,
+    else if (r->output_count > FLOW_STEPS_MOST)
+        OBSTACLE(r, "A run publishes at most %d data sources, not %zu.", FLOW_STEPS_MOST,
                  r->output_count);
     else if (r->flow->parameters)
         OBSTACLE(r, "The flow has parameters, and the server can't tell which of its steps go by "

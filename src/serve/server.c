@@ -21,6 +21,7 @@
 #include "cli/eas_config.h"
 #include "domain/actor.h"
 #include "domain/flow_job.h"
+#include "domain/flow_task.h"
 #include "domain/project.h"
 #include "domain/publish_job.h"
 #include "domain/recent.h"
@@ -262,6 +263,18 @@ static char *unseal_piece(void *keyring, struct arena *arena, const char *id, co
     return unseal_bytes(keyring, arena, id, sealed, len_r);
 }
 
+static bool tasks_are_due(void *server, struct db *db, int64_t now)
+{
+    (void)server;
+    return flow_task_is_due(db, now);
+}
+
+static bool run_due_tasks(void *of, struct tx *tx)
+{
+    struct server *server = of;
+    return flow_task_run_due(tx, server->jobs);
+}
+
 static void make_jobs(struct server *server)
 {
     const struct config *config = server->config;
@@ -289,7 +302,8 @@ static void make_jobs(struct server *server)
                                .workers = (unsigned)config_int(config, "job-workers"),
                                .poll_ms = config_span(config, "job-poll"),
                                .lease_ms = config_span(config, "job-lease"),
-                               .keep_ms = config_span(config, "job-keep")};
+                               .keep_ms = config_span(config, "job-keep"),
+                               .timer = {tasks_are_due, run_due_tasks, server}};
     server->jobs = jobs_new(&jobs);
 }
 

@@ -176,6 +176,13 @@ def make_flow_run(site):
     return reply.doc["job"]["runFlowJobType"]["flowRunId"]
 
 
+def make_flow_task(site):
+    reply = site.admin.ok("POST", f"{site.admin.site}/tasks/flows", {
+        "runFlow": {"flow": {"id": site.things["flow-id"]}}, "schedule": {
+            "frequency": "Daily", "frequencyDetails": {"start": "04:00:00"}}}, 201)
+    return reply.doc["task"]["flowRun"]["id"]
+
+
 def make_label(site):
     return site.admin.ok("PUT", f"{site.admin.site}/labels", {
         "contentList": {"content": [{"contentType": "datasource", "id": site.things["datasource-id"]}]},
@@ -189,7 +196,7 @@ MAKERS = {"user-id": make_user, "project-id": make_project, "client-id": make_ap
           "view-id": make_view, "datasource-id": published("datasource"),
           "luid": lambda site: site.things["workbook-id"],  # of that type
           "flow-id": published("flow"), "custom-view-id": make_custom_view, "label-id": make_label,
-          "flow-run-id": make_flow_run}
+          "flow-run-id": make_flow_run, "task-id": make_flow_task}
 
 
 @pytest.fixture(scope="module")

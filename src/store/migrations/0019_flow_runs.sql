@@ -34,7 +34,7 @@ CREATE TABLE flow_task (
     schedule_id {text} NOT NULL, -- the schedule is the task's own, and has no other row
     incremental {int} NOT NULL,
     frequency {text} NOT NULL, -- domain/timetable.h
-    starts {int} NOT NULL, -- minutes of the day
+    starts {int} NOT NULL, -- seconds of the day
     ends {int} NOT NULL,
     every_minutes {int} NOT NULL,
     week_days {int} NOT NULL,
