@@ -144,8 +144,8 @@ struct content_parameter {
     const char *id, *name, *type, *description, *value;
     bool required;
     enum content_domain domain;
-    struct content_name *values;       /* of a list, in its order */
-    const char *least, *most;          /* of a range; NULL: no bound */
+    struct content_name *values; /* of a list, in its order */
+    const char *least, *most;    /* of a range; NULL: no bound */
     struct content_parameter *next;
 };
 

@@ -62,13 +62,27 @@ const char *content_node_kind(const struct content_node *node)
  * how many rows are shown while a flow is edited, which runs don't heed. The texts of an
  * output say where it writes to, and are read by their names. */
 static const char *const NEUTRAL[] = {
-    "nodeType",       "name",              "id",
-    "baseType",       "nextNodes",         "serialize",
-    "description",    "connectionId",      "connectionAttributes",
-    "fields",         "updateTimestamp",   "relation",
-    "samplingType",   "debugModeRowLimit", "randomSampling",
-    "projectName",    "projectLuid",       "serverUrl",
-    "datasourceName", "groupByFields",     "datasourceDescription",
+    "nodeType",
+    "name",
+    "id",
+    "baseType",
+    "nextNodes",
+    "serialize",
+    "description",
+    "connectionId",
+    "connectionAttributes",
+    "fields",
+    "updateTimestamp",
+    "relation",
+    "samplingType",
+    "debugModeRowLimit",
+    "randomSampling",
+    "projectName",
+    "projectLuid",
+    "serverUrl",
+    "datasourceName",
+    "groupByFields",
+    "datasourceDescription",
 };
 
 /* How a text file is read, where it is read as any other is. */

@@ -65,17 +65,17 @@ static enum err load_actor(struct tx *tx, const struct job_run *run, const char 
         return tx_refuse(tx, E403004, "The site is suspended.");
     enum err err = content_item_for(tx, actor_r, TYPE_FLOW, flow_id, CAP_BIT(CAP_EXECUTE), E403004,
                                     &flow, &held);
-    return err != E403004 ? err
-                          : tx_refuse(tx, E403004,
-                                      "Whoever asked for the run may not run the flow any more.");
+    return err != E403004
+               ? err
+               : tx_refuse(tx, E403004, "Whoever asked for the run may not run the flow any more.");
 }
 
 /* The one project of that name. */
 static enum err find_project(struct tx *tx, const char *site_id, const struct flow_output *output,
                              const char **id_r)
 {
-    struct stmt *stmt = db_prepare(
-        tx->db, "SELECT id FROM project WHERE site_id = ?1 AND name_key = ?2 LIMIT 2");
+    struct stmt *stmt =
+        db_prepare(tx->db, "SELECT id FROM project WHERE site_id = ?1 AND name_key = ?2 LIMIT 2");
     stmt_text(stmt, 1, site_id);
     stmt_text(stmt, 2, fold(tx->arena, output->project_name));
     enum db_result got = stmt_step(stmt);

@@ -33,7 +33,8 @@ struct flow_order {
     const char *site_url; /* content URL of the site */
     int64_t room;         /* bytes that the site may still store */
     bool incremental;
-    const size_t *outputs; /* numbers of the output steps, in the order of the file from 0 on; none: all */
+    const size_t
+        *outputs; /* numbers of the output steps, in the order of the file from 0 on; none: all */
     size_t output_count;
     const struct flow_setting *settings; /* without names and descriptions */
     size_t setting_count;

@@ -7,6 +7,7 @@
 #include "domain/actor.h"
 #include "domain/content_priv.h"
 #include "domain/publish.h"
+#include "domain/site.h"
 #include "jobs/jobs.h"
 #include "store/tx.h"
 
@@ -43,8 +44,8 @@ static bool is_among(const size_t *numbers, size_t count, size_t number)
     return false;
 }
 
-static enum err find_outputs(struct tx *tx, const char *flow_id,
-                             const struct flow_request *request, struct flow_order *order)
+static enum err find_outputs(struct tx *tx, const char *flow_id, const struct flow_request *request,
+                             struct flow_order *order)
 {
     size_t number = 0, *numbers = arena_alloc(tx->arena, (request->step_count + 1) * sizeof number);
     enum err err = E_OK;
@@ -64,23 +65,21 @@ static enum err check_counts(struct tx *tx, const struct flow_request *request)
                          FLOW_STEPS_MOST, FLOW_SETTINGS_MOST);
     for (size_t i = 0; i < request->setting_count; i++)
         if (strlen(request->settings[i].value) > FLOW_SETTING_MOST)
-            return tx_refuse(tx, E400000,
-                             "The value of a parameter can't be longer than %d bytes.",
+            return tx_refuse(tx, E400000, "The value of a parameter can't be longer than %d bytes.",
                              FLOW_SETTING_MOST);
     return E_OK;
 }
 
-enum err flow_run_look(struct tx *tx, const struct actor *actor,
-                       const struct flow_request *request, struct content_item *flow_r,
-                       struct flow_order *order_r)
+enum err flow_run_look(struct tx *tx, const struct actor *actor, const struct flow_request *request,
+                       struct content_item *flow_r, struct flow_order *order_r)
 {
     *order_r = (struct flow_order){.site_url = actor->site_content_url,
                                    .incremental = request->incremental,
                                    .settings = request->settings,
                                    .setting_count = request->setting_count};
     cap_set held;
-    enum err err = content_item_for(tx, actor, TYPE_FLOW, request->flow_id, MAY_RUN, E403004,
-                                    flow_r, &held);
+    enum err err =
+        content_item_for(tx, actor, TYPE_FLOW, request->flow_id, MAY_RUN, E403004, flow_r, &held);
     if (!err)
         err = check_counts(tx, request);
     if (err)
@@ -90,6 +89,23 @@ enum err flow_run_look(struct tx *tx, const struct actor *actor,
     if (!err)
         err = content_item_blob(tx, flow_r, &order_r->blob_id, NULL);
     return err ? err : publish_room(tx, actor->site_id, &order_r->room);
+}
+
+static enum err allowed(struct tx *tx, const char *site_id, const char *setting)
+{
+    bool set;
+    enum err err = site_is_set(tx, site_id, setting, &set);
+    return err || set ? err : tx_refuse(tx, E403157, "The site has it switched off (%s).", setting);
+}
+
+enum err flow_run_now_allowed(struct tx *tx, const char *site_id)
+{
+    return allowed(tx, site_id, "runNowEnabled");
+}
+
+enum err flow_scheduling_allowed(struct tx *tx, const char *site_id)
+{
+    return allowed(tx, site_id, "schedulingFlowsEnabled");
 }
 
 static enum err write_settings(struct tx *tx, const char *run_id, const struct flow_order *order)
@@ -156,8 +172,7 @@ enum err flow_run_add(struct tx *tx, struct jobs *jobs, const struct actor *acto
     if (err)
         return err;
     if (checked_blob && strcmp(checked_blob, order.blob_id) != 0)
-        return tx_refuse(tx, E403131, "The flow '%.200s' was published anew meanwhile.",
-                         flow.name);
+        return tx_refuse(tx, E403131, "The flow '%.200s' was published anew meanwhile.", flow.name);
     const char *args = arena_printf(tx->arena, "flow %s", flow.id);
     err = job_alone(tx, actor->site_id, args, JOB_RUN_FLOW, JOB_RUN_FLOW, flow.name);
     if (!err)
@@ -167,8 +182,8 @@ enum err flow_run_add(struct tx *tx, struct jobs *jobs, const struct actor *acto
 
 /* ---- telling */
 
-#define COLUMNS                                                                           \
-    "r.id, r.flow_id, r.job_id, r.user_id, j.status, j.progress, j.started_at, "          \
+#define COLUMNS                                                                  \
+    "r.id, r.flow_id, r.job_id, r.user_id, j.status, j.progress, j.started_at, " \
     "j.completed_at, (SELECT COUNT(*) FROM flow_run_parameter p WHERE p.run_id = r.id)"
 #define JOINS " FROM flow_run r JOIN job j ON j.id = r.job_id "
 
@@ -211,9 +226,8 @@ static enum err fill_settings(struct tx *tx, struct flow_run *run)
                            "flow_run_parameter WHERE run_id = ?1 ORDER BY position");
     stmt_text(stmt, 1, run->id);
     while (run->setting_count < most && (got = stmt_step(stmt)) == DB_ROW)
-        run->settings[run->setting_count++] =
-            (struct flow_setting){tx_text(tx, stmt, 0), tx_text(tx, stmt, 1),
-                                  tx_text(tx, stmt, 2), tx_text(tx, stmt, 3)};
+        run->settings[run->setting_count++] = (struct flow_setting){
+            tx_text(tx, stmt, 0), tx_text(tx, stmt, 1), tx_text(tx, stmt, 2), tx_text(tx, stmt, 3)};
     stmt_reset(stmt);
     return got == DB_ROW || got == DB_DONE ? E_OK : tx_broken(tx);
 }
@@ -277,8 +291,8 @@ enum err flow_run_list(struct tx *tx, const struct actor *actor, const struct li
     bool all = actor_is_site_admin(actor);
     struct list_rows how = {all ? &ALL : &OWN, sizeof **runs_r, run_read};
     void *rows;
-    enum err err = list_read(tx, &how, list, all ? actor->site_id : actor->user_id, &rows,
-                             count_r, total_r);
+    enum err err =
+        list_read(tx, &how, list, all ? actor->site_id : actor->user_id, &rows, count_r, total_r);
     *runs_r = err ? NULL : rows;
     for (size_t i = 0; !err && i < *count_r; i++)
         err = fill_settings(tx, &(*runs_r)[i]);
@@ -294,8 +308,7 @@ static enum err may_cancel(struct tx *tx, const struct actor *actor, const struc
     if (actor_is_site_admin(actor))
         return E_OK;
     if (!started(actor, run))
-        return tx_refuse(tx, E403137,
-                         "Only administrators can cancel what another user runs.");
+        return tx_refuse(tx, E403137, "Only administrators can cancel what another user runs.");
     return content_item_for(tx, actor, TYPE_FLOW, run->flow_id, CAP_BIT(CAP_EXECUTE), E403137,
                             &flow, &held);
 }

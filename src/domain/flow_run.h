@@ -22,9 +22,12 @@ struct tx;
 /* Needs Read and Execute on the flow: E403004, E404027. E400000 for a step that is none of
  * the flow's output steps. *order_r: what the run is to do, all but checking its settings,
  * for which the flow's file is to be read; *flow_r: of which flow. */
-enum err flow_run_look(struct tx *tx, const struct actor *actor,
-                       const struct flow_request *request, struct content_item *flow_r,
-                       struct flow_order *order_r);
+enum err flow_run_look(struct tx *tx, const struct actor *actor, const struct flow_request *request,
+                       struct content_item *flow_r, struct flow_order *order_r);
+/* Whether the site has it switched on that flows are run when users ask for it, or at set
+ * times; else E403157. */
+enum err flow_run_now_allowed(struct tx *tx, const char *site_id);
+enum err flow_scheduling_allowed(struct tx *tx, const char *site_id);
 /* Adds the run and its job; job_wake once that is committed. `checked_blob`: what
  * flow_run_look found before, whose settings were checked; E403131 where the flow has
  * another file by now. NULL: the run will check them. E409093 where a run of the flow

@@ -15,12 +15,12 @@ _Static_assert((int)FLOW_TASK_PRIORITY == (int)JOB_PRIORITY_USUAL, "runs are job
 
 /* ---- reading */
 
-#define COLUMNS                                                                               \
-    "t.id, t.user_id, t.flow_id, c.name, t.schedule_id, t.incremental, t.frequency, "         \
-    "t.starts, t.ends, t.every_minutes, t.week_days, t.month_days, t.next_run_at, "           \
-    "t.created_at, t.updated_at, (SELECT COUNT(*) FROM flow_run r JOIN job j ON j.id = "      \
-    "r.job_id WHERE r.task_id = t.id AND j.status = 'Failed' AND r.serial > COALESCE((SELECT " \
-    "MAX(s.serial) FROM flow_run s JOIN job k ON k.id = s.job_id WHERE s.task_id = t.id AND "  \
+#define COLUMNS                                                                                    \
+    "t.id, t.user_id, t.flow_id, c.name, t.schedule_id, t.incremental, t.frequency, "              \
+    "t.starts, t.ends, t.every_minutes, t.week_days, t.month_days, t.next_run_at, "                \
+    "t.created_at, t.updated_at, (SELECT COUNT(*) FROM flow_run r JOIN job j ON j.id = "           \
+    "r.job_id WHERE r.task_id = t.id AND j.status = 'Failed' AND r.serial > COALESCE((SELECT "     \
+    "MAX(s.serial) FROM flow_run s JOIN job k ON k.id = s.job_id WHERE s.task_id = t.id AND "      \
     "k.status = 'Success'), 0)), (SELECT COUNT(*) FROM flow_task_step x WHERE x.task_id = t.id), " \
     "(SELECT COUNT(*) FROM flow_task_parameter y WHERE y.task_id = t.id)"
 #define JOINS " FROM flow_task t JOIN content c ON c.id = t.flow_id "
@@ -98,8 +98,8 @@ static enum err name_chosen(struct tx *tx, struct flow_task *task)
 {
     enum err err = E_OK;
     for (size_t i = 0; i < task->request.step_count && !err; i++) {
-        struct stmt *stmt = db_prepare(
-            tx->db, "SELECT name FROM flow_step WHERE id = ?1 AND content_id = ?2");
+        struct stmt *stmt =
+            db_prepare(tx->db, "SELECT name FROM flow_step WHERE id = ?1 AND content_id = ?2");
         stmt_text(stmt, 1, task->request.step_ids[i]);
         stmt_text(stmt, 2, task->request.flow_id);
         enum db_result got = stmt_step(stmt);
@@ -301,6 +301,8 @@ enum err flow_task_create(struct tx *tx, const struct actor *actor,
     int64_t next = timetable_next(timetable, tx->now);
     luid_random(id);
     enum err err = flow_run_look(tx, actor, request, &flow, &order);
+    if (!err)
+        err = flow_scheduling_allowed(tx, actor->site_id);
     if (!err && strcmp(checked_blob, order.blob_id) != 0)
         err = tx_refuse(tx, E403131, "The flow '%.200s' was published anew meanwhile.", flow.name);
     if (!err && !next)
@@ -335,11 +337,13 @@ enum err flow_task_delete(struct tx *tx, const struct actor *actor, const char *
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
 
-enum err flow_task_run(struct tx *tx, struct jobs *jobs, const struct actor *actor,
-                       const char *id, struct job *job_r)
+enum err flow_task_run(struct tx *tx, struct jobs *jobs, const struct actor *actor, const char *id,
+                       struct job *job_r)
 {
     struct flow_task task;
     enum err err = open_task(tx, actor, id, &task);
+    if (!err)
+        err = flow_run_now_allowed(tx, actor->site_id);
     return err ? err : flow_run_add(tx, jobs, actor, &task.request, NULL, task.id, job_r);
 }
 
@@ -347,8 +351,7 @@ enum err flow_task_run(struct tx *tx, struct jobs *jobs, const struct actor *act
 
 bool flow_task_is_due(struct db *db, int64_t now)
 {
-    struct stmt *stmt =
-        db_prepare(db, "SELECT 1 FROM flow_task WHERE next_run_at <= ?1 LIMIT 1");
+    struct stmt *stmt = db_prepare(db, "SELECT 1 FROM flow_task WHERE next_run_at <= ?1 LIMIT 1");
     stmt_int(stmt, 1, now);
     bool due = stmt_step(stmt) == DB_ROW;
     stmt_reset(stmt);
@@ -380,7 +383,9 @@ static enum err run_one(struct tx *tx, struct jobs *jobs, struct flow_task *task
         return err;
     if (!actor.site_active && !actor_is_server_admin(&actor))
         return E_OK;
-    err = fill(tx, task);
+    err = flow_scheduling_allowed(tx, actor.site_id);
+    if (!err)
+        err = fill(tx, task);
     if (!err)
         err = flow_run_add(tx, jobs, &actor, &task->request, NULL, task->id, &job);
     return err == E500000 ? err : E_OK;

@@ -42,8 +42,8 @@ enum err flow_task_list(struct tx *tx, const struct actor *actor, struct flow_ta
 /* As flow_task_get; to others it is unknown. */
 enum err flow_task_delete(struct tx *tx, const struct actor *actor, const char *id);
 /* Runs it now, as a run of the actor's: flow_run_add. */
-enum err flow_task_run(struct tx *tx, struct jobs *jobs, const struct actor *actor,
-                       const char *id, struct job *job_r);
+enum err flow_task_run(struct tx *tx, struct jobs *jobs, const struct actor *actor, const char *id,
+                       struct job *job_r);
 
 /* Reads only: whether a task is due. */
 bool flow_task_is_due(struct db *db, int64_t now);

@@ -61,7 +61,8 @@ bool job_note_next(struct arena *arena, const char **at, struct job_note *note_r
 
 #define JOB_COLUMNS                                                                             \
     "j.id, j.user_id, j.kind, j.status, j.title, j.subtitle, j.notes, j.priority, j.progress, " \
-    "j.finish_code, j.created_at, j.started_at, j.completed_at, j.updated_at, j.attempts, j.args, " \
+    "j.finish_code, j.created_at, j.started_at, j.completed_at, j.updated_at, j.attempts, "     \
+    "j.args, "                                                                                  \
     "(SELECT f.id FROM flow_run f WHERE f.job_id = j.id)"
 
 const struct list_field job_fields[] = {

@@ -27,9 +27,9 @@ const char *job_kind_name(enum job_kind kind);
 
 struct job {
     const char *id, *user_id, *kind, *status, *title, *subtitle;
-    const char *args;  /* "workbook LUID" where it works on an item; "" else */
-    const char *type;  /* of Query Job; NULL: none */
-    const char *notes; /* read with job_note_next */
+    const char *args;        /* "workbook LUID" where it works on an item; "" else */
+    const char *type;        /* of Query Job; NULL: none */
+    const char *notes;       /* read with job_note_next */
     const char *flow_run_id; /* of a run of a flow, while there is its flow; else NULL */
     int64_t priority, progress;
     int64_t finish_code;                                      /* -1: not ended */

@@ -54,7 +54,8 @@ enum err refresh_add(struct tx *tx, struct jobs *jobs, const struct actor *actor
     if (err)
         return err;
     const char *args = arena_printf(tx->arena, "%s %s", content_type_name(type), item.id);
-    err = job_alone(tx, actor->site_id, args, JOB_REFRESH_EXTRACTS, JOB_INCREMENT_EXTRACTS, item.name);
+    err = job_alone(tx, actor->site_id, args, JOB_REFRESH_EXTRACTS, JOB_INCREMENT_EXTRACTS,
+                    item.name);
     return err ? err : add(tx, jobs, actor, &item, incremental, args, job_r);
 }
 

@@ -29,9 +29,8 @@ static bool two_digits(const char *text, int most, int64_t *value_r)
 static bool read_time(const char *text, int64_t *seconds_r)
 {
     int64_t hours, minutes, seconds;
-    if (strlen(text) != 8 || text[2] != ':' || text[5] != ':' ||
-        !two_digits(text, 23, &hours) || !two_digits(text + 3, 59, &minutes) ||
-        !two_digits(text + 6, 59, &seconds))
+    if (strlen(text) != 8 || text[2] != ':' || text[5] != ':' || !two_digits(text, 23, &hours) ||
+        !two_digits(text + 3, 59, &minutes) || !two_digits(text + 6, 59, &seconds))
         return false;
     *seconds_r = hours * 3600 + minutes * 60 + seconds;
     return true;

@@ -2,9 +2,9 @@
  *
  * One keeper looks: for jobs to run (when woken, and every poll_ms for those of
  * other nodes), for the leases of the jobs that run here, for those that other
- * nodes let run out, for what is due by the clock, and for ended jobs to forget. It reads through a connection
- * of its own and writes only where there is something to write, so an idle server
- * leaves the disk alone. Workers sleep until the keeper finds something. */
+ * nodes let run out, for what is due by the clock, and for ended jobs to forget. It reads through a
+ * connection of its own and writes only where there is something to write, so an idle server leaves
+ * the disk alone. Workers sleep until the keeper finds something. */
 #include "jobs/jobs.h"
 
 #include <pthread.h>

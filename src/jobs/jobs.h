@@ -84,12 +84,12 @@ struct jobs_config {
     const struct job_runner *runners;
     size_t runner_count;
     struct job_sealer sealer;
-    unsigned workers;     /* threads that run jobs; 0: this node runs none */
-    int64_t poll_ms;      /* between looks for jobs that other nodes added */
-    int64_t lease_ms;     /* after which a silent node's jobs are given back */
-    int64_t keep_ms;      /* for which ended jobs are kept */
+    unsigned workers;       /* threads that run jobs; 0: this node runs none */
+    int64_t poll_ms;        /* between looks for jobs that other nodes added */
+    int64_t lease_ms;       /* after which a silent node's jobs are given back */
+    int64_t keep_ms;        /* for which ended jobs are kept */
     struct job_timer timer; /* without functions: none */
-    int64_t (*now)(void); /* NULL: clock_now */
+    int64_t (*now)(void);   /* NULL: clock_now */
 };
 
 /* Without threads, to which jobs can be added. */

@@ -322,8 +322,8 @@ static enum err check_table(struct running *r, const struct content_node *input,
     struct hyper *hyper;
     const char *what = arena_printf(r->arena, "The file of the step '%s'", name_of(r, input));
     enum err err = hyper_open(r->arena, fd, what, &hyper, r->fault);
-    if (!err && (hyper_table_count(hyper) != 1 ||
-                 !is_table(hyper_table(hyper, 0), input->table, r->arena)))
+    if (!err &&
+        (hyper_table_count(hyper) != 1 || !is_table(hyper_table(hyper, 0), input->table, r->arena)))
         OBSTACLE(r,
                  "The step '%s' (%s) reads one table, %.200s, of a file that has %zu, and the "
                  "server can't take a table out.",
@@ -381,9 +381,8 @@ static enum err make_all(struct running *r)
     enum err err = E_OK;
     r->piece = arena_alloc(r->arena, PIECE);
     result->outputs = made;
-    for (size_t i = 0; i < r->output_count && !err && !result->obstacle &&
-                       go_on(r, i, r->output_count);
-         i++) {
+    for (size_t i = 0;
+         i < r->output_count && !err && !result->obstacle && go_on(r, i, r->output_count); i++) {
         err = make_output(r, r->outputs[i], &made[i]);
         result->count++;
     }
@@ -409,8 +408,8 @@ static enum err run_file(struct running *r, int fd)
     const struct flow_order *order = r->order;
     size_t count = order->setting_count;
     struct flow_setting *settings = arena_alloc(r->arena, (count + 1) * sizeof *settings);
-    enum err err = content_read(r->arena, fd, content_kind_named(order->file_type), NULL, &content,
-                                r->fault);
+    enum err err =
+        content_read(r->arena, fd, content_kind_named(order->file_type), NULL, &content, r->fault);
     if (err)
         return err;
     r->flow = content->flow;

@@ -55,6 +55,8 @@ static enum err flow_run_call(struct call *call)
     enum err err = flow_spec_read(call, doc_find(call->in, "flowRunSpec"), &a->request);
     if (!err)
         err = flow_run_look(&call->tx, call->actor, &a->request, &a->flow, &a->order);
+    if (!err)
+        err = flow_run_now_allowed(&call->tx, call->actor->site_id);
     return err ? err : call_next(call, LANE_BLOCKING, run_check);
 }
 

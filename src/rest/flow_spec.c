@@ -72,15 +72,15 @@ enum err flow_spec_read(struct call *call, const struct el *spec, struct flow_re
     const char *listed = query_get(&call->query, "flowOutputStepIds");
     if (flow_id && !luid_equal(flow_id, request->flow_id))
         return tx_refuse(&call->tx, E400000, "flowId is that of another flow.");
-    enum err err =
-        read_mode(call, mode ? mode : query_get(&call->query, "flowRunMode"), request);
+    enum err err = read_mode(call, mode ? mode : query_get(&call->query, "flowRunMode"), request);
     if (!err && (steps || !listed))
         err = read_steps(call, steps, request);
     else if (!err)
         read_listed_steps(call, listed, request);
     return err ? err
-               : read_settings(call, doc_find(doc_find(spec, "flowParameterSpecs"),
-                                              "flowParameterSpec"), request);
+               : read_settings(call,
+                               doc_find(doc_find(spec, "flowParameterSpecs"), "flowParameterSpec"),
+                               request);
 }
 
 void flow_spec_write(struct el *spec, const struct flow_request *request,

@@ -13,6 +13,7 @@ from contents import default_project, grant, new_project
 from csv_jobs import wait
 from easel_client import Client, check_refusal, unique
 from flow_files import csv_flow, output_steps, publish_run
+from orgs import Org
 
 UTC = datetime.timezone.utc
 DAILY = {"frequency": "Daily", "frequencyDetails": {"start": "04:30:00"}}
@@ -194,6 +195,23 @@ def test_who_may(org, other, fmt):
     assert wait(owner, owner.ok("POST", one + "/runNow", {}).doc["job"]["id"])["finishCode"] == "0"
     assert owner.ok("GET", one).doc["task"]["flowRun"]["consecutiveFailedCount"] == "0"
     owner.ok("DELETE", one, None, 204)
+
+
+def test_what_the_site_switches_off(server, home, fmt):
+    org = Org(server, home, unique("site"))
+    client = org.admin
+    flow = publish_run(client, csv_flow(unique("never"), "none"), default_project(client))
+    task = made(client, flow["id"])
+
+    def switch(**settings):
+        client.ok("PUT", f"/sites/{client.session.site_id}", {"site": settings})
+    switch(runNowEnabled="false")
+    check_refusal(client.call("POST", f"{client.site}/flows/{flow['id']}/run", {}, fmt=fmt), 403157)
+    check_refusal(client.call("POST", path(client, task["id"], "runNow"), {}, fmt=fmt), 403157)
+    made(client, flow["id"])
+    switch(runNowEnabled="true", schedulingFlowsEnabled="false")
+    check_refusal(create(client, flow["id"], fmt=fmt), 403157)
+    wait(client, client.ok("POST", path(client, task["id"], "runNow"), {}).doc["job"]["id"])
 
 
 def test_scopes(org, flow):
