@@ -14,6 +14,7 @@ from csv_jobs import wait
 from easel_client import Client, check_refusal, unique
 from flow_files import (connection, csv_flow, flow_file, link, load_csv, load_hyper, node,
                         output_steps, publish_run, publish_step)
+from orgs import Org
 from schema import ROOT
 
 HYPER = ROOT / ".." / "shared" / "fixtures" / "hyper"
@@ -150,6 +151,43 @@ def test_output_steps(org, project, fmt):
         spec = {"flowOutputSteps": {"flowOutputStep": [{"id": unknown}]}}
         check_refusal(run(client, made["id"], spec, fmt=fmt), 400000)
     check_refusal(run(client, made["id"], {"flowOutputSteps": {"flowOutputStep": [{}]}}), 400000)
+
+
+def test_the_server_address_names_this_site(org, project):
+    client, target = org.admin, unique("here")
+    data = csv_flow(target, project[1], serverUrl=f"https://host/#/site/{org.content_url}")
+    ended(client, run(client, publish_run(client, data, project[0])["id"]), 0)
+    assert len(sources(client, target)) == 1
+    data = csv_flow("never", project[1], serverUrl="https://host")  # the default site
+    assert "another site, ''" in why(client, run(client, publish_run(client, data, project[0])["id"]))
+
+
+def test_into_the_default_project(org, project):
+    client, target = org.admin, unique("default")
+    ended(client, run(client, publish_run(client, csv_flow(target), project[0])["id"]), 0)
+    (made,) = sources(client, target)
+    assert made["project"]["id"] == default_project(client)
+
+
+def test_a_project_whose_name_is_not_the_only_one(org, project):
+    client, name = org.admin, unique("same")
+    for _ in range(2):
+        new_project(client, name=name, parentProjectId=new_project(client))
+    made = publish_run(client, csv_flow("never", name), project[0])
+    assert "more than one project named" in why(client, run(client, made["id"]))
+
+
+def test_storage(server, home):
+    """What would not fit is not even unpacked; quotas are the server administrator's."""
+    org = Org(server, home, unique("site"))
+    client, target = org.admin, unique("large")
+    home.ok("PUT", f"/sites/{org.site_id}", {"site": {"storageQuota": "1"}})
+    made = publish_run(client, csv_flow(target, csv=b"a,b\n" + b"1,2\n" * 300000),
+                       default_project(client))
+    assert "larger than the storage left to the site" in why(client, run(client, made["id"]))
+    assert not sources(client, target)
+    home.ok("PUT", f"/sites/{org.site_id}", {"site": {"storageQuota": "100"}})
+    ended(client, run(client, made["id"]), 0)
 
 
 # ---------------------------------------------------------------- what can't be
