@@ -1,5 +1,6 @@
 """Run Flow Now, Get Flow Runs, Get Flow Run, Cancel Flow Run."""
 
+import concurrent.futures
 import random
 import time
 import uuid
@@ -9,7 +10,7 @@ import pytest
 
 import servers
 import tsc_forms as tsc
-from contents import default_project, grant, new_project, publish_flow
+from contents import default_project, grant, new_project, publish_flow, publish_reply
 from csv_jobs import wait
 from easel_client import Client, check_refusal, unique
 from flow_files import (connection, csv_flow, flow_file, link, load_csv, load_hyper, node,
@@ -621,6 +622,44 @@ def test_of_a_flow_that_is_deleted(engine, tmp_path):
         assert not sources(client, target)
     finally:
         server.discard()
+
+
+def test_a_run_stands_by_the_file_that_it_was_asked_for(engine, tmp_path):
+    """The flow is published anew while its run waits."""
+    server = servers.Server(engine, data=tmp_path / "data",
+                            env={**servers.RELAXED, "EASEL_JOB_WORKERS": "0"})
+    try:
+        client = server.admin()
+        name, first, second = unique("flow"), unique("first"), unique("second")
+        project = default_project(client)
+        made = publish_run(client, csv_flow(first), project, name)
+        job = run(client, made["id"]).doc["job"]
+        reply = publish_reply(client, "flow", "flow.tflx", csv_flow(second), {
+            "name": name, "project": {"id": project}}, "?overwrite=true")
+        assert reply.status == 201 and reply.doc["flow"]["id"] == made["id"]
+        database, server.database = server.database, None
+        server.stop()
+        again = servers.Server(engine, data=tmp_path / "data", env=servers.RELAXED,
+                               repository=server.repository, password=server.admin_password)
+        again.database, server = database, again
+        client = Client(server.url, session=client.session)
+        assert wait(client, job["id"])["finishCode"] == "0"
+        assert len(sources(client, first)) == 1 and not sources(client, second)
+        ended(client, run(client, made["id"]), 0)
+        assert len(sources(client, second)) == 1
+    finally:
+        server.discard()
+
+
+def test_many_ask_at_once(idle):
+    """One of them gets its run, the others are told that there is one."""
+    admin = idle.admin()
+    made = publish_run(admin, csv_flow(unique("never")), default_project(admin))
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(
+            lambda _: run(Client(idle.url, session=admin.session), made["id"]), range(16)))
+    assert sorted(reply.status for reply in replies) == [200] + [409] * 15
+    assert len(runs(admin)[0]) == 1
 
 
 # ---------------------------------------------------------------- as the Python client does
