@@ -137,9 +137,15 @@ struct content_sheet {
     struct content_sheet *next;
 };
 
+/* Which values a parameter takes; bounds and values as they are written. */
+enum content_domain { CONTENT_DOMAIN_ANY, CONTENT_DOMAIN_LIST, CONTENT_DOMAIN_RANGE };
+
 struct content_parameter {
     const char *id, *name, *type, *description, *value;
     bool required;
+    enum content_domain domain;
+    struct content_name *values; /* of a list, in its order */
+    const char *least, *most;    /* of a range; NULL: no bound */
     struct content_parameter *next;
 };
 
@@ -148,8 +154,19 @@ struct content_node {
     const char *type; /* as written: .v1.LoadSql, .v1.PublishExtract ... */
     const char *base; /* input, output, transform, container, superNode */
     const char *connection_id;
+    struct content_name *next_ids; /* of the steps that go on with what this one makes */
+    const char *filename;          /* of an input: the file that it says itself it reads */
+    const char *table;             /* of an input: the table of its file */
+    /* Of an output: where it publishes to. */
+    const char *project_id, *project_name, *server_url, *datasource_name, *datasource_description;
+    /* The first member by which the step does more than hand on what it reads, or writes
+     * otherwise than these say; NULL: none. What is not known counts as one. */
+    const char *changes;
     struct content_node *next;
 };
+
+/* The step's kind without the version before it: LoadCsv of .v1.LoadCsv; "" for none. */
+const char *content_node_kind(const struct content_node *node);
 
 struct content_flow {
     size_t node_count, input_count, output_count;

@@ -2,6 +2,7 @@
  * id; it is small, and read as a tree. */
 #include <jansson.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/arena.h"
 #include "content/content_priv.h"
@@ -32,16 +33,150 @@ static const char *text_of(struct reader *r, const json_t *object, const char *k
 }
 
 /* A value that may be written as text, number or truth. */
-static const char *value_of(struct reader *r, const json_t *object, const char *key)
+static const char *text_of_value(struct reader *r, const json_t *value)
 {
-    const json_t *value = json_object_get(object, key);
     if (json_is_integer(value))
         return arena_printf(r->arena, "%lld", (long long)json_integer_value(value));
     if (json_is_real(value))
         return arena_printf(r->arena, "%.17g", json_real_value(value));
     if (json_is_boolean(value))
         return json_is_true(value) ? "true" : "false";
-    return text_of(r, object, key);
+    return json_is_string(value) ? arena_strdup(r->arena, json_string_value(value)) : NULL;
+}
+
+static const char *value_of(struct reader *r, const json_t *object, const char *key)
+{
+    const char *text = text_of_value(r, json_object_get(object, key));
+    return text && *text ? text : NULL;
+}
+
+/* ---- what a step does */
+
+const char *content_node_kind(const struct content_node *node)
+{
+    const char *dot = node->type ? strrchr(node->type, '.') : NULL;
+    return dot ? dot + 1 : node->type ? node->type : "";
+}
+
+/* Members that don't change what comes out: names, places, the sources' description, and
+ * how many rows are shown while a flow is edited, which runs don't heed. The texts of an
+ * output say where it writes to, and are read by their names. */
+static const char *const NEUTRAL[] = {
+    "nodeType",
+    "name",
+    "id",
+    "baseType",
+    "nextNodes",
+    "serialize",
+    "description",
+    "connectionId",
+    "connectionAttributes",
+    "fields",
+    "updateTimestamp",
+    "relation",
+    "samplingType",
+    "debugModeRowLimit",
+    "randomSampling",
+    "projectName",
+    "projectLuid",
+    "serverUrl",
+    "datasourceName",
+    "groupByFields",
+    "datasourceDescription",
+};
+
+/* How a text file is read, where it is read as any other is. */
+static const struct {
+    const char *name;
+    const char *values[3];
+} PLAIN[] = {
+    {"separator", {","}},
+    {"charSet", {"UTF-8", "utf-8"}},
+    {"textQualifier", {"A", "\""}}, /* A: found by looking */
+};
+
+static bool is_nothing(const json_t *value)
+{
+    return json_is_null(value) || json_is_false(value) ||
+           (json_is_string(value) && !json_string_length(value)) ||
+           ((json_is_array(value) || json_is_object(value)) && !json_array_size(value) &&
+            !json_object_size(value));
+}
+
+static bool is_plain(const char *name, const json_t *value)
+{
+    if (strcmp(name, "locale") == 0) /* numbers are written as in English */
+        return json_is_string(value) && strncmp(json_string_value(value), "en", 2) == 0;
+    for (size_t i = 0; i < sizeof PLAIN / sizeof *PLAIN; i++)
+        for (size_t v = 0; strcmp(PLAIN[i].name, name) == 0 && v < 3 && PLAIN[i].values[v]; v++)
+            if (json_is_string(value) && strcmp(json_string_value(value), PLAIN[i].values[v]) == 0)
+                return true;
+    return false;
+}
+
+static bool is_neutral(const char *name)
+{
+    for (size_t i = 0; i < sizeof NEUTRAL / sizeof *NEUTRAL; i++)
+        if (strcmp(NEUTRAL[i], name) == 0)
+            return true;
+    return false;
+}
+
+static bool changes_something(const char *name, const json_t *value)
+{
+    if (strcmp(name, "containsHeaders") == 0)
+        return !json_is_true(value);
+    return !is_neutral(name) && !is_plain(name, value) && !is_nothing(value);
+}
+
+static const char *changes_of(struct reader *r, const json_t *node)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)node, name, value)
+    {
+        if (changes_something(name, value))
+            return fault_echo(r->arena, name, strlen(name));
+    }
+    return NULL;
+}
+
+static struct content_name *next_of(struct reader *r, const json_t *node)
+{
+    struct content_name *first = NULL, *last = NULL;
+    size_t index;
+    json_t *value;
+    json_array_foreach(json_object_get(node, "nextNodes"), index, value)
+    {
+        struct content_name *name = arena_zalloc(r->arena, sizeof(*name));
+        name->name = text_of(r, value, "nextNodeId");
+        if (name->name)
+            APPEND(first, last, name);
+    }
+    return first;
+}
+
+static struct content_node *node_of(struct reader *r, const char *id, const json_t *value)
+{
+    struct content_node *node = arena_zalloc(r->arena, sizeof(*node));
+    *node = (struct content_node){
+        .id = arena_strdup(r->arena, id),
+        .name = text_of(r, value, "name"),
+        .description = text_of(r, value, "description"),
+        .type = text_of(r, value, "nodeType"),
+        .base = text_of(r, value, "baseType"),
+        .connection_id = text_of(r, value, "connectionId"),
+        .next_ids = next_of(r, value),
+        .filename = text_of(r, json_object_get(value, "connectionAttributes"), "filename"),
+        .table = text_of(r, json_object_get(value, "relation"), "table"),
+        .project_id = text_of(r, value, "projectLuid"),
+        .project_name = text_of(r, value, "projectName"),
+        .server_url = text_of(r, value, "serverUrl"),
+        .datasource_name = text_of(r, value, "datasourceName"),
+        .datasource_description = text_of(r, value, "datasourceDescription"),
+        .changes = changes_of(r, value),
+    };
+    return node;
 }
 
 static enum err take_nodes(struct reader *r, const json_t *nodes)
@@ -57,15 +192,7 @@ static enum err take_nodes(struct reader *r, const json_t *nodes)
         if (!json_is_object(value))
             return fault_set(r->fault, r->arena, E400011, "%s: step '%s' is not an object.",
                              r->what, fault_echo(r->arena, id, strlen(id)));
-        struct content_node *node = arena_zalloc(r->arena, sizeof(*node));
-        *node = (struct content_node){
-            .id = arena_strdup(r->arena, id),
-            .name = text_of(r, value, "name"),
-            .description = text_of(r, value, "description"),
-            .type = text_of(r, value, "nodeType"),
-            .base = text_of(r, value, "baseType"),
-            .connection_id = text_of(r, value, "connectionId"),
-        };
+        struct content_node *node = node_of(r, id, value);
         APPEND(r->flow->nodes, last, node);
         r->flow->node_count++;
         r->flow->input_count += node->base && strcmp(node->base, "input") == 0;
@@ -108,6 +235,29 @@ static enum err take_connections(struct reader *r, const json_t *connections)
 
 /* No document with parameters was at hand: the names of their members follow the
  * answers of the API (docs/content.md). */
+static void take_domain(struct reader *r, const json_t *domain, struct content_parameter *p)
+{
+    struct content_name *last = NULL;
+    const char *type = json_string_value(json_object_get(domain, "domainType"));
+    const json_t *values = json_object_get(domain, "values");
+    size_t index;
+    json_t *value;
+    if (type && strcasecmp(type, "list") == 0)
+        p->domain = CONTENT_DOMAIN_LIST;
+    else if (type && strcasecmp(type, "range") == 0)
+        p->domain = CONTENT_DOMAIN_RANGE;
+    p->least = value_of(r, domain, "minValue");
+    p->most = value_of(r, domain, "maxValue");
+    json_array_foreach(json_is_object(values) ? json_object_get(values, "value") : values, index,
+                       value)
+    {
+        struct content_name *name = arena_zalloc(r->arena, sizeof(*name));
+        name->name = text_of_value(r, value);
+        if (name->name)
+            APPEND(p->values, last, name);
+    }
+}
+
 static enum err take_parameters(struct reader *r, const json_t *parameters)
 {
     struct content_parameter *last = NULL;
@@ -127,6 +277,7 @@ static enum err take_parameters(struct reader *r, const json_t *parameters)
             .value = value_of(r, value, "value"),
             .required = json_is_true(json_object_get(value, "isRequired")),
         };
+        take_domain(r, json_object_get(value, "domain"), p);
         APPEND(r->flow->parameters, last, p);
     }
     return E_OK;

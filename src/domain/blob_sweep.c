@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/clock.h"
 #include "base/ident.h"
 #include "domain/blob_use.h"
 #include "store/tx.h"
@@ -70,6 +71,22 @@ static bool make_owner(struct tx *tx, char owner[LUID_ROOM])
     luid_random(owner);
     stmt_text(stmt, 1, owner);
     return stmt_step(stmt) == DB_DONE && read_owner(tx, owner);
+}
+
+bool blob_nameable(struct tx *tx, struct blobs *blobs, const struct blob *blob, int64_t age_ms,
+                   char *why, size_t why_size)
+{
+    struct blob found;
+    if (age_ms && clock_now() - blob->stored_at > age_ms / 2) {
+        snprintf(why, why_size, "a blob was stored too long ago to be named");
+        return false;
+    }
+    if (db_abilities(tx->db) & DB_ONE_WRITER)
+        return true; /* the sweeper is of this process, and the store keeps the two apart */
+    if (db_lock(tx->db, blob->id))
+        return blob_find(blobs, blob->id, &found, why, why_size) == BLOB_OK;
+    repository_failed(tx, why, why_size);
+    return false;
 }
 
 bool blob_sweep_claim(struct tx *tx, struct blobs *blobs, char *why, size_t why_size)

@@ -50,6 +50,13 @@ enum err blob_fate_of(struct tx *tx, const struct blob *blob, int64_t before,
 enum blob_result blob_drop(struct tx *tx, struct blobs *blobs, const struct blob *blob,
                            int64_t before, char *why, size_t why_size);
 
+/* For who will name a blob by a row: the first thing in the transaction that does. False,
+ * with a sentence, for a blob that the sweeper may have taken by now (2 and 3 above), which
+ * happens to nothing that was stored, or renewed, lately. age_ms: see `before`; 0: nothing
+ * is swept. */
+bool blob_nameable(struct tx *tx, struct blobs *blobs, const struct blob *blob, int64_t age_ms,
+                   char *why, size_t why_size);
+
 /* Makes sure that the store is this repository's, once for all who delete, and before they
  * do: what only another one names would be taken for unused. False with a sentence. tx as
  * for blob_drop. */

@@ -61,7 +61,9 @@ bool job_note_next(struct arena *arena, const char **at, struct job_note *note_r
 
 #define JOB_COLUMNS                                                                             \
     "j.id, j.user_id, j.kind, j.status, j.title, j.subtitle, j.notes, j.priority, j.progress, " \
-    "j.finish_code, j.created_at, j.started_at, j.completed_at, j.updated_at, j.attempts, j.args"
+    "j.finish_code, j.created_at, j.started_at, j.completed_at, j.updated_at, j.attempts, "     \
+    "j.args, "                                                                                  \
+    "(SELECT f.id FROM flow_run f WHERE f.job_id = j.id)"
 
 const struct list_field job_fields[] = {
     {"args", "j.args", LIST_TEXT, OPS_HAS},
@@ -113,6 +115,7 @@ static void job_read(struct tx *tx, struct stmt *stmt, struct job *job)
         .title = tx_text(tx, stmt, 4),
         .subtitle = tx_text(tx, stmt, 5),
         .args = tx_text(tx, stmt, 15),
+        .flow_run_id = tx_text(tx, stmt, 16),
         .priority = stmt_get_int(stmt, 7),
         .progress = stmt_get_int(stmt, 8),
         .finish_code = stmt_is_null(stmt, 9) ? -1 : stmt_get_int(stmt, 9),
@@ -196,6 +199,28 @@ enum err job_add(struct tx *tx, const struct actor *actor, const struct job_orde
                             .blob_bytes = order->blob_bytes};
     enum err err = jobs_add(tx, &spec, order->payload);
     return err ? err : job_get(tx, actor, job_payload_id(order->payload), job_r);
+}
+
+/* Each of the two is led to by an index of its own. */
+enum err job_alone(struct tx *tx, const char *site_id, const char *args, enum job_kind kind,
+                   enum job_kind other, const char *name)
+{
+    struct stmt *stmt = db_prepare(
+        tx->db, "SELECT 1 WHERE EXISTS (SELECT 1 FROM job WHERE status = 'Pending' AND "
+                "site_id = ?1 AND args = ?2 AND kind IN (?3, ?4)) OR EXISTS (SELECT 1 FROM job "
+                "WHERE status = 'InProgress' AND site_id = ?1 AND args = ?2 AND kind IN (?3, ?4))");
+    if (!db_lock(tx->db, args))
+        return tx_broken(tx);
+    stmt_text(stmt, 1, site_id);
+    stmt_text(stmt, 2, args);
+    stmt_text(stmt, 3, job_kind_name(kind));
+    stmt_text(stmt, 4, job_kind_name(other));
+    enum db_result got = stmt_step(stmt);
+    stmt_reset(stmt);
+    if (got == DB_ROW)
+        return tx_refuse(tx, E409093,
+                         "Job for '%.200s' is already queued. Not queuing a duplicate.", name);
+    return got == DB_DONE ? E_OK : tx_broken(tx);
 }
 
 int64_t job_payloads_reseal(struct tx *tx,

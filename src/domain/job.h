@@ -27,9 +27,10 @@ const char *job_kind_name(enum job_kind kind);
 
 struct job {
     const char *id, *user_id, *kind, *status, *title, *subtitle;
-    const char *args;  /* "workbook LUID" where it works on an item; "" else */
-    const char *type;  /* of Query Job; NULL: none */
-    const char *notes; /* read with job_note_next */
+    const char *args;        /* "workbook LUID" where it works on an item; "" else */
+    const char *type;        /* of Query Job; NULL: none */
+    const char *notes;       /* read with job_note_next */
+    const char *flow_run_id; /* of a run of a flow, while there is its flow; else NULL */
     int64_t priority, progress;
     int64_t finish_code;                                      /* -1: not ended */
     int64_t created_at, started_at, completed_at, updated_at; /* 0: not yet */
@@ -58,6 +59,10 @@ struct job_order {
 enum err job_add(struct tx *tx, const struct actor *actor, const struct job_order *order,
                  struct job *job_r);
 void job_wake(struct jobs *jobs);
+/* That no job of these kinds with these args waits or runs on the site, until this
+ * transaction ends; E409093, which names the item. */
+enum err job_alone(struct tx *tx, const char *site_id, const char *args, enum job_kind kind,
+                   enum job_kind other, const char *name);
 
 /* Seals every kept payload anew; their number, -1 where the repository failed. */
 int64_t job_payloads_reseal(struct tx *tx,

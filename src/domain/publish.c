@@ -48,8 +48,7 @@ static const char *free_url(struct tx *tx, const char *site_id, const struct pub
 
 /* ---- whether it may be */
 
-/* What the site's quota still holds; INT64_MAX where it has none. */
-static enum err room_left(struct tx *tx, const char *site_id, int64_t *left_r)
+enum err publish_room(struct tx *tx, const char *site_id, int64_t *left_r)
 {
     struct site site;
     size_t count;
@@ -138,7 +137,7 @@ static enum err check_room(struct tx *tx, const struct actor *actor,
                            const struct publish_spec *spec)
 {
     int64_t left;
-    enum err err = room_left(tx, actor->site_id, &left);
+    enum err err = publish_room(tx, actor->site_id, &left);
     if (!err && spec->size_bytes > left)
         err = tx_refuse(tx, E403008, "The file is larger than the storage left to the site.");
     return err;
@@ -191,7 +190,7 @@ enum err publish_check_append(struct tx *tx, const struct actor *actor,
         return err;
     *target_r =
         (struct publish_target){.id = old.id, .revision = old.revision, .file_type = old.file_type};
-    err = room_left(tx, actor->site_id, &target_r->room);
+    err = publish_room(tx, actor->site_id, &target_r->room);
     return err ? err : content_item_blob(tx, &old, &target_r->blob_id, NULL);
 }
 

@@ -79,6 +79,9 @@ enum err publish_check_append(struct tx *tx, const struct actor *actor,
 enum err publish(struct tx *tx, const struct actor *actor, const struct publish_spec *spec,
                  struct content_item *item_r, bool *created_r);
 
+/* What the site may still store, in bytes; INT64_MAX where it has no quota. */
+enum err publish_room(struct tx *tx, const char *site_id, int64_t *left_r);
+
 /* A name as part of a URL: letters and digits of any script, and underscores and
  * hyphens, are kept; all else goes. Never empty. */
 const char *content_url_of_name(struct tx *tx, const char *name);

@@ -27,29 +27,6 @@ static enum err may_refresh(struct tx *tx, const struct actor *actor, enum conte
     return E_OK;
 }
 
-/* Each of the two is led to by an index of its own. */
-static enum err check_only_one(struct tx *tx, const char *site_id, const struct content_item *item,
-                               const char *args)
-{
-    struct stmt *stmt = db_prepare(
-        tx->db, "SELECT 1 WHERE EXISTS (SELECT 1 FROM job WHERE status = 'Pending' AND "
-                "site_id = ?1 AND args = ?2 AND kind IN (?3, ?4)) OR EXISTS (SELECT 1 FROM job "
-                "WHERE status = 'InProgress' AND site_id = ?1 AND args = ?2 AND kind IN (?3, ?4))");
-    if (!db_lock(tx->db, args))
-        return tx_broken(tx);
-    stmt_text(stmt, 1, site_id);
-    stmt_text(stmt, 2, args);
-    stmt_text(stmt, 3, job_kind_name(JOB_REFRESH_EXTRACTS));
-    stmt_text(stmt, 4, job_kind_name(JOB_INCREMENT_EXTRACTS));
-    enum db_result got = stmt_step(stmt);
-    stmt_reset(stmt);
-    if (got == DB_ROW)
-        return tx_refuse(tx, E409093,
-                         "Job for '%.200s' is already queued. Not queuing a duplicate.",
-                         item->name);
-    return got == DB_DONE ? E_OK : tx_broken(tx);
-}
-
 /* The payload: the type of the file, a NUL, and the blob that holds it. */
 static enum err add(struct tx *tx, struct jobs *jobs, const struct actor *actor,
                     const struct content_item *item, bool incremental, const char *args,
@@ -77,7 +54,8 @@ enum err refresh_add(struct tx *tx, struct jobs *jobs, const struct actor *actor
     if (err)
         return err;
     const char *args = arena_printf(tx->arena, "%s %s", content_type_name(type), item.id);
-    err = check_only_one(tx, actor->site_id, &item, args);
+    err = job_alone(tx, actor->site_id, args, JOB_REFRESH_EXTRACTS, JOB_INCREMENT_EXTRACTS,
+                    item.name);
     return err ? err : add(tx, jobs, actor, &item, incremental, args, job_r);
 }
 

@@ -65,6 +65,9 @@ struct site_spec {
 const char *site_setting(struct tx *tx, const struct site *site,
                          const struct site_attribute *which);
 
+/* Whether a setting of the site that is true or false is true, by its name in the table. */
+enum err site_is_set(struct tx *tx, const char *site_id, const char *name, bool *set_r);
+
 /* A new site with the project Default and its creator as administrator (actor
  * NULL: the first site, without either). Errors: E400000, E400013, E403004,
  * E409001, E409002, E409004. Only server administrators. */

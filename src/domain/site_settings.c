@@ -83,6 +83,21 @@ const char *site_setting(struct tx *tx, const struct site *site, const struct si
     return value;
 }
 
+enum err site_is_set(struct tx *tx, const char *site_id, const char *name, bool *set_r)
+{
+    struct site site;
+    size_t count;
+    const struct site_attribute *attributes = site_attributes(&count);
+    enum err err = site_get(tx, site_id, &site);
+    *set_r = false;
+    for (size_t i = 0; i < count && !err; i++)
+        if (strcmp(attributes[i].name, name) == 0) {
+            const char *value = site_setting(tx, &site, &attributes[i]);
+            *set_r = value && strcmp(value, "true") == 0;
+        }
+    return err;
+}
+
 /* ---- values */
 
 static const struct site_attribute *attribute_of(const char *name)

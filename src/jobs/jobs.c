@@ -2,9 +2,9 @@
  *
  * One keeper looks: for jobs to run (when woken, and every poll_ms for those of
  * other nodes), for the leases of the jobs that run here, for those that other
- * nodes let run out, and for ended jobs to forget. It reads through a connection
- * of its own and writes only where there is something to write, so an idle server
- * leaves the disk alone. Workers sleep until the keeper finds something. */
+ * nodes let run out, for what is due by the clock, and for ended jobs to forget. It reads through a
+ * connection of its own and writes only where there is something to write, so an idle server leaves
+ * the disk alone. Workers sleep until the keeper finds something. */
 #include "jobs/jobs.h"
 
 #include <pthread.h>
@@ -421,6 +421,23 @@ static void sweep(struct jobs *jobs, struct db *db)
         do_quietly(jobs, write_sweep, 0);
 }
 
+static bool write_timed(struct act *act, struct tx *tx)
+{
+    const struct job_timer *timer = &act->jobs->config.timer;
+    return timer->act(timer->context, tx);
+}
+
+static void look_at_timer(struct jobs *jobs, struct db *db)
+{
+    const struct job_timer *timer = &jobs->config.timer;
+    struct act act = {.write = write_timed};
+    if (!timer->is_due || !timer->is_due(timer->context, db, now(jobs)))
+        return;
+    act.arena = arena_new(0);
+    act_on_writer(jobs, &act, false);
+    arena_free(&act.arena);
+}
+
 static void look_for_work(struct jobs *jobs, struct db *db)
 {
     if (!queue_waits(db, now(jobs), jobs->kinds, jobs->config.runner_count))
@@ -443,6 +460,7 @@ static int64_t keep_round(struct jobs *jobs, bool woken)
         jobs->poll_at = at + jobs->config.poll_ms;
         look_at_leases(jobs, db);
         sweep(jobs, db);
+        look_at_timer(jobs, db);
     }
     if (poll || woken)
         look_for_work(jobs, db);

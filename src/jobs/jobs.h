@@ -20,6 +20,7 @@
 #include "base/fault.h"
 
 struct arena;
+struct db;
 struct jobs;
 struct lanes;
 struct log;
@@ -67,6 +68,15 @@ struct job_sealer {
     void *context;
 };
 
+/* What adds jobs at its times: looked at with each poll, by the thread that keeps watch. */
+struct job_timer {
+    bool (*is_due)(void *context, struct db *db, int64_t now); /* reads alone */
+    /* In a write transaction (LANE_WRITE), on any node that saw it due: false undoes it.
+     * Jobs that it adds are looked for right after. */
+    bool (*act)(void *context, struct tx *tx);
+    void *context;
+};
+
 struct jobs_config {
     /* Owned by the caller; must outlive the jobs. */
     struct lanes *lanes;
@@ -74,11 +84,12 @@ struct jobs_config {
     const struct job_runner *runners;
     size_t runner_count;
     struct job_sealer sealer;
-    unsigned workers;     /* threads that run jobs; 0: this node runs none */
-    int64_t poll_ms;      /* between looks for jobs that other nodes added */
-    int64_t lease_ms;     /* after which a silent node's jobs are given back */
-    int64_t keep_ms;      /* for which ended jobs are kept */
-    int64_t (*now)(void); /* NULL: clock_now */
+    unsigned workers;       /* threads that run jobs; 0: this node runs none */
+    int64_t poll_ms;        /* between looks for jobs that other nodes added */
+    int64_t lease_ms;       /* after which a silent node's jobs are given back */
+    int64_t keep_ms;        /* for which ended jobs are kept */
+    struct job_timer timer; /* without functions: none */
+    int64_t (*now)(void);   /* NULL: clock_now */
 };
 
 /* Without threads, to which jobs can be added. */

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "content/repack.h"
+#include "domain/blob_sweep.h"
 #include "http/http.h"
 
 enum { PIECE = 256 << 10 };
@@ -68,16 +68,10 @@ enum err blob_of_pieces(struct call *call, const char *const *ids, size_t count,
 enum err blob_to_name(struct call *call, const struct blob *blob)
 {
     char why[BLOB_WHY_ROOM] = "";
-    struct blob found;
     const struct rest_config *config = call->config;
-    if (config->blob_age_ms && clock_now() - blob->stored_at > config->blob_age_ms / 2)
-        return failed(call, BLOB_FAILED, "a blob was stored too long ago to be named");
-    if (lanes_abilities(config->lanes) & DB_ONE_WRITER)
-        return E_OK; /* the sweeper is of this process, and the store keeps the two apart */
-    if (!db_lock(call->tx.db, blob->id))
-        return tx_broken(&call->tx);
-    enum blob_result result = blob_find(config->blobs, blob->id, &found, why, sizeof why);
-    return result == BLOB_OK ? E_OK : failed(call, result, why);
+    return blob_nameable(&call->tx, config->blobs, blob, config->blob_age_ms, why, sizeof why)
+               ? E_OK
+               : failed(call, BLOB_FAILED, why);
 }
 
 enum err blob_of_stream(struct call *call, struct repack *repack, struct blob *blob_r)

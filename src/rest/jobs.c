@@ -14,17 +14,19 @@ static void write_time(struct el *el, const char *name, int64_t at)
         doc_attr_time(el, name, at);
 }
 
-/* What became of an extract is told beside the item that it belongs to, the name of
- * which is the job's subtitle. */
-static void write_refresh(struct el *el, const struct job *job)
+/* What became of an extract or of a flow's run is told beside the item that it belongs
+ * to, the name of which is the job's subtitle. */
+static void write_of_item(struct el *el, const struct job *job)
 {
     const char *at = job->notes, *space = strchr(job->args, ' ');
     struct job_note note;
-    struct el *refresh = doc_child(el, "extractRefreshJob");
+    bool runs_flow = strncmp(job->args, "flow ", 5) == 0;
+    struct el *detail = doc_child(el, runs_flow ? "runFlowJobType" : "extractRefreshJob");
     bool noted = job_note_next(el->arena, &at, &note);
-    doc_text(refresh, "notes", noted && note.text ? note.text : "");
+    doc_attr(detail, "flowRunId", job->flow_run_id);
+    doc_text(detail, "notes", noted && note.text ? note.text : "");
     struct el *item =
-        doc_child(refresh, arena_strndup(el->arena, job->args, (size_t)(space - job->args)));
+        doc_child(detail, arena_strndup(el->arena, job->args, (size_t)(space - job->args)));
     doc_attr(item, "id", space + 1);
     doc_attr(item, "name", job->subtitle);
 }
@@ -34,7 +36,7 @@ static void write_notes(struct el *el, const struct job *job)
     const char *at = job->notes;
     struct job_note note;
     if (strchr(job->args, ' ')) {
-        write_refresh(el, job);
+        write_of_item(el, job);
         return;
     }
     if (!*at)

@@ -20,6 +20,8 @@
 #include "cli/config.h"
 #include "cli/eas_config.h"
 #include "domain/actor.h"
+#include "domain/flow_job.h"
+#include "domain/flow_task.h"
 #include "domain/project.h"
 #include "domain/publish_job.h"
 #include "domain/recent.h"
@@ -33,6 +35,7 @@
 #include "domain/visible.h"
 #include "http/http.h"
 #include "jobs/jobs.h"
+#include "rest/flow_file.h"
 #include "rest/publish_file.h"
 #include "rest/refresh_file.h"
 #include "rest/rest.h"
@@ -77,6 +80,8 @@ struct server {
     struct publish_reader publish_reader;
     struct refresh_store refresh_store;
     struct refresh_reader refresh_reader;
+    struct flow_store flow_store;
+    struct flow_engine flow_engine;
     struct job_runner runners[JOB_KIND_COUNT];
     struct jobs *jobs;
     struct rest *rest;
@@ -258,6 +263,18 @@ static char *unseal_piece(void *keyring, struct arena *arena, const char *id, co
     return unseal_bytes(keyring, arena, id, sealed, len_r);
 }
 
+static bool tasks_are_due(void *server, struct db *db, int64_t now)
+{
+    (void)server;
+    return flow_task_is_due(db, now);
+}
+
+static bool run_due_tasks(void *of, struct tx *tx)
+{
+    struct server *server = of;
+    return flow_task_run_due(tx, server->jobs);
+}
+
 static void make_jobs(struct server *server)
 {
     const struct config *config = server->config;
@@ -272,6 +289,11 @@ static void make_jobs(struct server *server)
         refresh_runner(kind, &server->refresh_reader, &server->runners[kind]);
     for (enum job_kind kind = JOB_PUBLISH_WORKBOOK; kind <= JOB_PUBLISH_DATASOURCE; kind++)
         publish_job_runner(kind, &server->publish_reader, &server->runners[kind]);
+    server->flow_store = (struct flow_store){server->blobs, server->keyring, server->log,
+                                             config_span(config, "sweep-age")};
+    server->flow_engine =
+        (struct flow_engine){flow_file_run, flow_file_to_name, &server->flow_store};
+    flow_job_runner(&server->flow_engine, &server->runners[JOB_RUN_FLOW]);
     struct jobs_config jobs = {.lanes = server->lanes,
                                .log = server->log,
                                .runners = server->runners,
@@ -280,7 +302,8 @@ static void make_jobs(struct server *server)
                                .workers = (unsigned)config_int(config, "job-workers"),
                                .poll_ms = config_span(config, "job-poll"),
                                .lease_ms = config_span(config, "job-lease"),
-                               .keep_ms = config_span(config, "job-keep")};
+                               .keep_ms = config_span(config, "job-keep"),
+                               .timer = {tasks_are_due, run_due_tasks, server}};
     server->jobs = jobs_new(&jobs);
 }
 

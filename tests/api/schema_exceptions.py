@@ -22,6 +22,10 @@ WITHOUT_PAGINATION = {
 # the schema knows them only in lists with pages, and each is validated apart.
 BEFORE_ANOTHER = {"flowOutputSteps": "flow"}
 
+# Lists that recorded answers show empty where the schema wants an item: validated as if
+# they had one, of that name.
+MAY_BE_EMPTY = {"flowParameterSpecs": "flowParameterSpec", "flowOutputSteps": "flowOutputStep"}
+
 # Elements whose plain values are child elements on the wire (as the method
 # pages print them) where the schema has attributes: childless children are
 # moved into attributes of the same name, then the document is validated.

@@ -173,6 +173,18 @@ def make_custom_view(site):
     return reply.doc["customView"]["id"]
 
 
+def make_flow_run(site):
+    reply = site.admin.ok("POST", f"{site.admin.site}/flows/{site.things['flow-id']}/run", {})
+    return reply.doc["job"]["runFlowJobType"]["flowRunId"]
+
+
+def make_flow_task(site):
+    reply = site.admin.ok("POST", f"{site.admin.site}/tasks/flows", {
+        "runFlow": {"flow": {"id": site.things["flow-id"]}}, "schedule": {
+            "frequency": "Daily", "frequencyDetails": {"start": "04:00:00"}}}, 201)
+    return reply.doc["task"]["flowRun"]["id"]
+
+
 def make_label(site):
     return site.admin.ok("PUT", f"{site.admin.site}/labels", {
         "contentList": {"content": [{"contentType": "datasource", "id": site.things["datasource-id"]}]},
@@ -185,7 +197,8 @@ MAKERS = {"user-id": make_user, "project-id": make_project, "client-id": make_ap
           "job-id": make_job, "eas-id": make_eas, "workbook-id": published("workbook"),
           "view-id": make_view, "datasource-id": published("datasource"),
           "luid": lambda site: site.things["workbook-id"],  # of that type
-          "flow-id": published("flow"), "custom-view-id": make_custom_view, "label-id": make_label}
+          "flow-id": published("flow"), "custom-view-id": make_custom_view, "label-id": make_label,
+          "flow-run-id": make_flow_run, "task-id": make_flow_task}
 
 
 @pytest.fixture(scope="module")
@@ -282,6 +295,8 @@ def test_ids_of_another_site(here, there, fmt):
                     documented.add("404012")  # no code of their own is documented
                 if row["path"].endswith("/flows/{flow-id}/revisions"):
                     documented.add("404027")  # the same
+                if "{flow-run-id}" in row["path"]:
+                    documented.add("404036")  # as the MCP server knows it
                 if "{luid}" in row["path"]:
                     documented.add("404006")  # the same
                 assert reply.code in UNIVERSAL | documented, case

@@ -299,3 +299,13 @@ def background_jobs(content):
              "created": date(need(job, "createdAt")), "started": date(job.get("startedAt")),
              "ended": date(job.get("endedAt")), "priority": int(need(job, "priority"))}
             for job in found(content, "backgroundJob")]
+
+
+def flow_runs(content):
+    """FlowRunItem.from_response: of one or of many, which have different names."""
+    root = ET.fromstring(content)
+    return [{"id": one.get("id"), "flow": one.get("flowId"), "status": one.get("status"),
+             "started": date(one.get("startedAt")), "completed": date(one.get("completedAt")),
+             "progress": one.get("progress"), "job": one.get("backgroundJobId")}
+            for name in ("flowRun", "flowRuns")
+            for one in root.findall(f".//t:{name}[@id]", NS)]

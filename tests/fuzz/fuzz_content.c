@@ -11,6 +11,7 @@
 #include "base/codec.h"
 #include "base/map.h"
 #include "content/content.h"
+#include "content/flow_graph.h"
 #include "content/repack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
@@ -75,6 +76,25 @@ static void check_datasources(const struct content *c)
     need(sources == c->datasource_count);
 }
 
+/* All that a flow's outputs need, each step once and none before what it needs. */
+static void check_flow(struct arena *arena, const struct content_flow *flow)
+{
+    struct flow_graph *graph;
+    struct fault fault = {0};
+    size_t count, nodes = 0;
+    enum err err = flow_graph_new(arena, flow, &graph, &fault);
+    for (size_t i = 0; i < flow->output_count && !err; i++)
+        err = flow_graph_need(graph, flow_graph_output(graph, i), &fault);
+    need(!err || (err == E400087 && fault.detail));
+    for (const struct content_node *n = flow->nodes; n; n = n->next)
+        nodes++;
+    const struct content_node *const *steps = flow_graph_needed(graph, &count);
+    need(nodes == flow->node_count && count <= nodes);
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < i; j++)
+            need(steps[i] != steps[j] && flow_graph_source(graph, steps[j]) != steps[i]);
+}
+
 static enum err read_as(int fd, enum content_kind kind, const struct content_limits *limits)
 {
     struct arena *arena = arena_new(0);
@@ -85,6 +105,8 @@ static enum err read_as(int fd, enum content_kind kind, const struct content_lim
         check_sheets(c);
         check_datasources(c);
         need(!content_is_flow(kind) || c->flow);
+        if (c->flow)
+            check_flow(arena, c->flow);
     } else {
         need(!c && err == (content_is_flow(kind) ? E400087 : E400011) && fault.err == err);
         need(fault.detail && strlen(fault.detail) < 400 &&

@@ -271,7 +271,8 @@ struct world {
     struct lanes *lanes;
     struct jobs *jobs;
     atomic_int prepared, applied, again;
-    atomic_bool hold; /* runs wait in prepare until told otherwise */
+    atomic_int due, refused; /* of the timer: jobs to add, and times that it fails before */
+    atomic_bool hold;        /* runs wait in prepare until told otherwise */
     size_t largest;
 };
 
@@ -311,6 +312,23 @@ static enum job_verdict fail_apply(struct job_run *run, struct tx *tx)
     return JOB_UNDO;
 }
 
+static bool timer_is_due(void *context, struct db *db, int64_t now)
+{
+    struct world *world = context;
+    assert_true(now > NOW && one_int(db, "SELECT COUNT(*) FROM job") >= 0);
+    return atomic_load(&world->due) > 0;
+}
+
+static bool timer_act(void *context, struct tx *tx)
+{
+    struct world *world = context;
+    add_job(tx, "count", 0, "abc");
+    if (atomic_fetch_sub(&world->refused, 1) > 0)
+        return false;
+    atomic_fetch_sub(&world->due, 1);
+    return true;
+}
+
 static void world_start(struct world *world, const struct place *place, unsigned workers)
 {
     static struct job_runner runners[2];
@@ -328,7 +346,8 @@ static void world_start(struct world *world, const struct place *place, unsigned
                                  .workers = workers,
                                  .poll_ms = 50,
                                  .lease_ms = 5000,
-                                 .keep_ms = 3600000};
+                                 .keep_ms = 3600000,
+                                 .timer = {timer_is_due, timer_act, world}};
     world->jobs = jobs_new(&config);
     assert_true(jobs_start(world->jobs));
 }
@@ -451,6 +470,24 @@ static void a_cancelled_run_has_no_effect(void **state)
     world_stop(&world);
 }
 
+static void a_timer_adds_jobs(void **state)
+{
+    struct world world = {.refused = 2};
+    struct place *place = *state;
+    place_migrate(place);
+    struct tx tx = {.db = place_open(place, DB_WRITE), .arena = arena_new(0), .now = clock_now()};
+    assert_true(db_begin(tx.db));
+    add_site(&tx);
+    assert_true(db_commit(tx.db));
+    db_close(&tx.db);
+    arena_free(&tx.arena);
+    world_start(&world, place, 2);
+    atomic_store(&world.due, 3);
+    wait_until(place, ENDED, 3);
+    assert_int_equal(ask(place, "SELECT COUNT(*) FROM job"), 3); /* nothing of what was refused */
+    world_stop(&world);
+}
+
 #define ACTING_TESTS(on)                                                 \
     on(the_most_urgent_comes_first), on(an_end_takes_the_payload_along), \
         on(a_lease_that_ran_out_is_another_s), on(attempts_are_bounded), \
@@ -458,7 +495,7 @@ static void a_cancelled_run_has_no_effect(void **state)
         on(what_ended_long_ago_is_swept), on(payloads_are_sealed_anew)
 #define RUNNING_TESTS(on)                                                          \
     on(jobs_are_run_to_their_end), on(what_the_repository_refused_is_tried_again), \
-        on(a_stop_gives_jobs_back), on(a_cancelled_run_has_no_effect)
+        on(a_stop_gives_jobs_back), on(a_cancelled_run_has_no_effect), on(a_timer_adds_jobs)
 
 int main(void)
 {
