@@ -308,8 +308,8 @@ static enum err may_cancel(struct tx *tx, const struct actor *actor, const struc
     if (actor_is_site_admin(actor))
         return E_OK;
     if (!started(actor, run))
-        return tx_refuse(tx, E403137, "Only administrators can cancel what another user runs.");
-    return content_item_for(tx, actor, TYPE_FLOW, run->flow_id, CAP_BIT(CAP_EXECUTE), E403137,
+        return tx_refuse(tx, E403004, "Only administrators can cancel what another user runs.");
+    return content_item_for(tx, actor, TYPE_FLOW, run->flow_id, CAP_BIT(CAP_EXECUTE), E403004,
                             &flow, &held);
 }
 

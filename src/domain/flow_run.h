@@ -54,7 +54,7 @@ enum err flow_run_list(struct tx *tx, const struct actor *actor, const struct li
                        struct flow_run **runs_r, size_t *count_r, int64_t *total_r);
 
 /* Ends a run that has not ended, and its job with it: administrators, and who asked for it
- * and may still run the flow. E404036, E403137, E403135 where it has ended. */
+ * and may still run the flow. E404036, E403004, E403135 where it has ended. */
 enum err flow_run_cancel(struct tx *tx, const struct actor *actor, const char *id,
                          struct flow_run *run_r);
 

@@ -558,11 +558,11 @@ def test_who_may_cancel(org, fmt):
     own = publish_run(creator, csv_flow(unique("never"), "none"), home)
     _, told = ended(creator, run(creator, own["id"]), 1)
     path = f"{org.admin.site}/flows/runs/{told['id']}"
-    check_refusal(stranger.call("PUT", path, fmt=fmt), 403137)
+    check_refusal(stranger.call("PUT", path, fmt=fmt), 403004)
     check_refusal(creator.call("PUT", path, fmt=fmt), 403135)
     owner = {"flow": {"owner": {"id": org.admin.session.user_id}}}
     org.admin.ok("PUT", f"{org.admin.site}/flows/{own['id']}", owner)
-    check_refusal(creator.call("PUT", path, fmt=fmt), 403137)
+    check_refusal(creator.call("PUT", path, fmt=fmt), 403004)
     check_refusal(org.as_role("SiteAdministratorExplorer").call("PUT", path, fmt=fmt), 403135)
     check_refusal(org.admin.call("PUT", f"{org.admin.site}/flows/runs/{uuid.uuid4()}", fmt=fmt), 404036)
 
