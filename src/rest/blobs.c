@@ -204,9 +204,17 @@ enum err blob_of_scratch(struct call *call, int fd, struct blob *blob_r)
 
 /* ---- answers */
 
+static bool is_ascii(const char *text)
+{
+    while ((signed char)*text > 0)
+        text++;
+    return !*text;
+}
+
 /* name="tableau_workbook"; filename="Name.twbx"; filename*=UTF-8''Name.twbx
- * Slashes are part of names here, but not of files: clients take what is before one for a
- * directory, and leave it out. */
+ * A name beyond ASCII stands in filename* alone: clients that find a filename take it,
+ * and take its bytes for ISO-8859-1. Slashes are part of names here, but not of files: clients take
+ * what is before one for a directory, and leave it out. */
 static const char *disposition(struct arena *arena, const char *part_name, const char *name)
 {
     char *file_name = arena_strdup(arena, name);
@@ -216,10 +224,14 @@ static const char *disposition(struct arena *arena, const char *part_name, const
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     struct buf out;
     buf_init(&out, arena, 0);
-    buf_addf(&out, "name=\"%s\"; filename=\"", part_name);
-    for (const char *p = file_name; *p; p++)
-        buf_addc(&out, (unsigned char)*p < 0x20 || *p == '"' || *p == 0x7F ? '_' : *p);
-    buf_adds(&out, "\"; filename*=UTF-8''");
+    buf_addf(&out, "name=\"%s\"; ", part_name);
+    if (is_ascii(file_name)) {
+        buf_adds(&out, "filename=\"");
+        for (const char *p = file_name; *p; p++)
+            buf_addc(&out, (unsigned char)*p < 0x20 || *p == '"' || *p == 0x7F ? '_' : *p);
+        buf_adds(&out, "\"; ");
+    }
+    buf_adds(&out, "filename*=UTF-8''");
     for (const char *p = file_name; *p; p++) {
         if (strchr(plain, *p))
             buf_addc(&out, *p);

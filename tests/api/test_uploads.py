@@ -1,6 +1,7 @@
 """Files that come in pieces, and what is published of them; downloads of what came."""
 
 import concurrent.futures
+import email.message
 import io
 import os
 import random
@@ -262,9 +263,15 @@ def test_names_are_not_blank(org, fmt, kind, filename, data, code):
 def test_file_names_hold_no_directories(org):
     """Clients save a download under the last part of what looks like a path."""
     name = unique("w")
-    reply = publish_reply(org.admin, "workbook", "w.twb", workbook_bytes(),
-                          {"name": f"{name}/2024\\1 \"\u00e9\""})
-    reply = content(org.admin, "workbook", reply.doc["workbook"]["id"])
-    told = reply.headers["Content-Disposition"].encode("latin-1").decode()
-    assert told == (f'name="tableau_workbook"; filename="{name}_2024_1 _\u00e9_.twb"; '
-                    f"filename*=UTF-8''{name}_2024_1%20%22%C3%A9%22.twb")
+    for odd, plain, coded in (('2024\\1 "e"', "2024_1 _e_", "2024_1%20%22e%22"),
+                              ("B\u00fcro\u65e5", None, "B%C3%BCro%E6%97%A5")):
+        reply = publish_reply(org.admin, "workbook", "w.twb", workbook_bytes(),
+                              {"name": f"{name}/{odd}"})
+        reply = content(org.admin, "workbook", reply.doc["workbook"]["id"])
+        told = reply.headers["Content-Disposition"]
+        ascii_form = f'filename="{name}_{plain}.twb"; ' if plain else ""
+        assert told == (f'name="tableau_workbook"; {ascii_form}'
+                        f"filename*=UTF-8''{name}_{coded}.twb")
+        message = email.message.Message()  # as TSC reads it
+        message["Content-Disposition"] = told
+        assert message.get_filename() == f"{name}_{plain or odd}.twb"
