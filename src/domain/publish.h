@@ -72,6 +72,14 @@ enum err publish_check_append(struct tx *tx, const struct actor *actor,
 enum err publish(struct tx *tx, const struct actor *actor, const struct publish_spec *spec,
                  struct content_item *item_r, bool *created_r);
 
+/* The bytes that the site may still store. */
+enum err publish_room(struct tx *tx, const char *site_id, int64_t *room_r);
+/* The data source with another current file, of the same type, as a new revision; all else
+ * stays as it is. Rights are the caller's to ask. E403131 where its revision is another one
+ * by now, E403008 where there is no room. */
+enum err publish_changed(struct tx *tx, const struct actor *actor, const char *datasource_id,
+                         int64_t revision, const char *blob_id, int64_t size_bytes);
+
 /* A name as part of a URL: letters and digits of any script, and underscores and
  * hyphens, are kept; all else goes. Never empty. */
 const char *content_url_of_name(struct tx *tx, const char *name);

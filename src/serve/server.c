@@ -20,6 +20,7 @@
 #include "cli/config.h"
 #include "cli/eas_config.h"
 #include "domain/actor.h"
+#include "domain/hyper_update.h"
 #include "domain/project.h"
 #include "domain/publish_job.h"
 #include "domain/recent.h"
@@ -33,6 +34,7 @@
 #include "domain/visible.h"
 #include "http/http.h"
 #include "jobs/jobs.h"
+#include "rest/hyper_file.h"
 #include "rest/publish_file.h"
 #include "rest/refresh_file.h"
 #include "rest/rest.h"
@@ -77,6 +79,8 @@ struct server {
     struct publish_reader publish_reader;
     struct refresh_store refresh_store;
     struct refresh_reader refresh_reader;
+    struct hyper_store hyper_store;
+    struct hyper_worker hyper_worker;
     struct job_runner runners[JOB_KIND_COUNT];
     struct jobs *jobs;
     struct rest *rest;
@@ -272,6 +276,16 @@ static void make_jobs(struct server *server)
         refresh_runner(kind, &server->refresh_reader, &server->runners[kind]);
     for (enum job_kind kind = JOB_PUBLISH_WORKBOOK; kind <= JOB_PUBLISH_DATASOURCE; kind++)
         publish_job_runner(kind, &server->publish_reader, &server->runners[kind]);
+    server->hyper_store = (struct hyper_store){.blobs = server->blobs,
+                                               .lanes = server->lanes,
+                                               .log = server->log,
+                                               .spool = config_text(config, "spool"),
+                                               .blob_age_ms = config_span(config, "sweep-age")};
+    server->hyper_worker = (struct hyper_worker){.change = hyper_file_change,
+                                                 .name = hyper_file_name,
+                                                 .context = &server->hyper_store,
+                                                 .lanes = server->lanes};
+    hyper_update_runner(&server->hyper_worker, &server->runners[JOB_UPDATE_HYPER]);
     struct jobs_config jobs = {.lanes = server->lanes,
                                .log = server->log,
                                .runners = server->runners,

@@ -9,7 +9,8 @@ import pathlib
 
 from lxml import etree
 
-from schema_exceptions import BEFORE_ANOTHER, CHILDREN_AS_ATTRIBUTES, NOT_VALIDATED, WITHOUT_PAGINATION
+from schema_exceptions import (BEFORE_ANOTHER, BEYOND_LISTS, CHILDREN_AS_ATTRIBUTES,
+                               NOT_VALIDATED, WITHOUT_PAGINATION)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SPEC = pathlib.Path(os.environ.get("EASEL_SPEC", ROOT.parent / "shared" / "spec"))
@@ -114,6 +115,9 @@ class Schema:
             if not self.validator.validate(paged):
                 return str(self.validator.error_log.last_error)
         for element in list(copied.iter(f"{{{NS}}}*")):
+            for (tag, attribute), values in BEYOND_LISTS.items():
+                if etree.QName(element).localname == tag and element.get(attribute) in values:
+                    del element.attrib[attribute]
             keep = CHILDREN_AS_ATTRIBUTES.get(etree.QName(element).localname)
             if keep is None:
                 continue
