@@ -270,7 +270,7 @@ static enum err look(struct tx *tx, const struct job_run *run, struct prepared *
                      struct hyper_work *work)
 {
     struct actor actor;
-    struct content_item item;
+    struct content_item item = {0};
     enum err err = find_item(tx, run, prepared->item_id, &actor, &item);
     if (!err)
         err = find_extract(tx, prepared->connection_id, work);

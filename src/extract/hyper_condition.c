@@ -63,31 +63,28 @@ static const char *echo(const struct hyper_matching *m, const char *text)
 
 /* ---- columns */
 
-static enum err find_column(const struct hyper_matching *m, const char *name, bool of_source,
-                            size_t *column_r)
+/* NULL: refused. */
+static const struct hyper_column *find_column(const struct hyper_matching *m, const char *name,
+                                              bool of_source, size_t *at_r)
 {
     const struct hyper_table *table = of_source ? m->source : m->target;
-    if (!table)
-        return hyper_action_refuse(m,
-                                   "the condition reads the column '%s' of the payload, and "
-                                   "the action names no table of it.",
-                                   echo(m, name));
+    bool *used = of_source ? m->source_used : m->target_used;
+    if (!table) {
+        hyper_action_refuse(m,
+                            "the condition reads the column '%s' of the payload, and the action "
+                            "names no table of it.",
+                            echo(m, name));
+        return NULL;
+    }
     for (size_t i = 0; i < table->column_count; i++)
         if (strcmp(table->columns[i].name, name) == 0) {
-            *column_r = i;
-            (of_source ? m->source_used : m->target_used)[i] = true;
-            return E_OK;
+            used[i] = true;
+            *at_r = i;
+            return &table->columns[i];
         }
-    return hyper_action_refuse(m, "the table '%s' of the %s has no column '%s'.",
-                               echo(m, table->name), of_source ? "payload" : "data source",
-                               echo(m, name));
-}
-
-static const struct hyper_column *column_of(const struct hyper_matching *m,
-                                            const struct operand *operand)
-{
-    const struct hyper_table *table = operand->side == OF_SOURCE ? m->source : m->target;
-    return &table->columns[operand->column];
+    hyper_action_refuse(m, "the table '%s' of the %s has no column '%s'.", echo(m, table->name),
+                        of_source ? "payload" : "data source", echo(m, name));
+    return NULL;
 }
 
 /* ---- which values compare */
@@ -133,19 +130,19 @@ static enum err choose_way(const struct hyper_matching *m, struct node *node,
                            const struct hyper_column *column, const struct hyper_column *other)
 {
     enum class class = class_of(hyper_type_of(column));
-    bool collated = is_collated(column) || (other && is_collated(other));
+    const struct hyper_column *collated = is_collated(column)           ? column
+                                          : other && is_collated(other) ? other
+                                                                        : NULL;
     if (class == NO_CLASS || (other && class_of(hyper_type_of(other)) != class))
         return refuse_types(m, column,
                             other ? arena_printf(m->arena, "the column '%s' of the type %s",
                                                  echo(m, other->name), echo(m, other->type))
                                   : "anything");
     if (class == TEXT_CLASS && collated && is_order(node->test))
-        return hyper_action_refuse(
-            m,
-            "which strings of the column '%s' are less than others under "
-            "its collation %s is not supported.",
-            echo(m, column->name),
-            echo(m, is_collated(column) ? column->collation : other->collation));
+        return hyper_action_refuse(m,
+                                   "which strings of the column '%s' are less than others under "
+                                   "its collation %s is not supported.",
+                                   echo(m, collated->name), echo(m, collated->collation));
     node->way = class == TIME_CLASS                                      ? AS_TIMES
                 : class != TEXT_CLASS                                    ? AS_NUMBERS
                 : ignores_case(column) || (other && ignores_case(other)) ? AS_FOLDED
@@ -314,18 +311,17 @@ static enum err find_comparison(const struct hyper_matching *m, const struct hyp
                                 struct node *node)
 {
     const struct hyper_column *column, *other = NULL;
-    enum err err;
+    enum err err = E_OK;
     node->left.side = c->target ? OF_TARGET : OF_SOURCE;
-    err = find_column(m, c->target ? c->target : c->source, !c->target, &node->left.column);
-    if (err)
-        return err;
-    column = column_of(m, &node->left);
-    if (!c->constant) {
-        node->right.side = OF_SOURCE;
-        err = find_column(m, c->source, true, &node->right.column);
-        other = err ? NULL : column_of(m, &node->right);
-    } else {
+    column = find_column(m, c->target ? c->target : c->source, !c->target, &node->left.column);
+    if (!column)
+        return m->fault->err;
+    if (c->constant) {
         err = fit_constant(m, c, column, node);
+    } else {
+        node->right.side = OF_SOURCE;
+        other = find_column(m, c->source, true, &node->right.column);
+        err = other ? E_OK : m->fault->err;
     }
     if (!err)
         err = choose_way(m, node, column, other);
@@ -542,18 +538,22 @@ static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t len)
     return hash;
 }
 
+/* A whole number of 64 bits; other doubles are none of these. */
+static bool is_whole(double value)
+{
+    return value >= -9223372036854775808.0 && value < 9223372036854775808.0 &&
+           (double)(int64_t)value == value;
+}
+
 static uint64_t hash_number(uint64_t hash, const struct hyper_value *value)
 {
     int64_t integer = value->integer;
-    if (value->type == HYPER_DOUBLE) {
-        double real = isnan(value->real) ? (double)NAN : value->real;
-        bool whole =
-            real >= -9223372036854775808.0 && real < 9223372036854775808.0 && real == trunc(real);
-        if (!whole)
-            return hash_bytes(hash, isnan(real) ? "NaN" : (const void *)&real,
-                              isnan(real) ? 3 : sizeof real);
-        integer = (int64_t)real;
-    }
+    if (value->type == HYPER_DOUBLE && isnan(value->real))
+        return hash_bytes(hash, "NaN", 3);
+    if (value->type == HYPER_DOUBLE && !is_whole(value->real))
+        return hash_bytes(hash, &value->real, sizeof value->real);
+    if (value->type == HYPER_DOUBLE)
+        integer = (int64_t)value->real;
     return hash_bytes(hash, &integer, sizeof integer);
 }
 

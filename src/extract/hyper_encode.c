@@ -223,13 +223,13 @@ static uint32_t area_from(const struct encoder *e)
 }
 
 /* Where the strings of all places stand in the area: the least, the greatest, then the
- * others. */
+ * others. Numbers take no room there. */
 static uint64_t *place_texts(struct encoder *e)
 {
     uint64_t *offsets = arena_alloc(e->arena, ((size_t)e->different + 1) * sizeof *offsets);
     for (uint32_t i = 0; i < e->different; i++) {
         uint32_t place = i == 0 ? 0 : i == 1 ? e->different - 1 : i - 1;
-        uint32_t len = e->values->texts[row_of(e, place)].len;
+        uint32_t len = hyper_is_text(e->type) ? e->values->texts[row_of(e, place)].len : 0;
         offsets[place] = e->area;
         e->area += len < area_from(e) ? 0 : len;
     }
@@ -406,10 +406,10 @@ const unsigned char *hyper_encode(struct arena *arena, const struct hyper_values
         .values = values, .type = values->type, .rows = values->count, .arena = arena};
     sort_values(&e);
     choose(&e);
-    const uint64_t *offsets = hyper_is_text(e.type) ? place_texts(&e) : NULL;
+    const uint64_t *offsets = place_texts(&e);
     *len_r = begin(&e);
     put_bounds(&e, offsets);
-    if (offsets)
+    if (hyper_is_text(e.type))
         put_texts(&e, offsets);
     if (e.scheme->coding == HYPER_SINGLE)
         return e.out - HYPER_COLUMN_HEADER;

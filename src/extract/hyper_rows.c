@@ -164,14 +164,20 @@ static void add_timestamp(struct buf *out, int64_t at)
     add_time(out, micros);
 }
 
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 /* The fewest digits that read back as the same number. */
 static void add_real(struct buf *out, double value)
 {
     char text[32];
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, value);
-        double back = strtod(text, NULL);
-        if (memcmp(&back, &value, sizeof value) == 0)
+        if (bits_of(strtod(text, NULL)) == bits_of(value))
             break;
     }
     buf_adds(out, text);
