@@ -168,6 +168,18 @@ def test_deletion_without_payload(creator, fmt):
     assert rows(creator, item) == ONE_TWO
 
 
+def test_a_request_in_xml(creator):
+    """The schema has the actions as elements too."""
+    item = publish(creator)
+    body = ("<tsRequest><actions><condition><op>eq</op><target-col>id</target-col><const>"
+            "<type>integer</type><v>2</v></const></condition><action>delete</action>"
+            "<target-table>Extract</target-table></actions></tsRequest>").encode()
+    reply = creator.call("PATCH", f"{creator.site}/datasources/{item['id']}/data", raw=body,
+                         content_type="application/xml", headers={"RequestID": unique("r")})
+    ended(creator, reply)
+    assert rows(creator, item) == [[1, "one"]]
+
+
 def test_all_or_nothing(creator):
     item = publish(creator)
     actions = [act("insert"), act("delete", const("eq", "id", "integer", 1), None),
