@@ -620,15 +620,20 @@ def test_nothing_is_left(server, creator):
 
 
 def test_gone_meanwhile(engine, tmp_path):
-    """What was deleted before its job ran stays so; the other is changed."""
+    """What was deleted before its job ran stays so; of what was published anew it is the new
+    file that is changed."""
     idle = {"EASEL_JOB_WORKERS": "0"}
     first = servers.Server(engine, data=tmp_path, env={**servers.RELAXED, **idle})
     try:
         client = first.admin("")
-        gone, kept = publish(client), publish(client)
+        gone, kept, anew = publish(client), publish(client), publish(client)
         jobs = [job_of(send(client, item, [act("insert")], payload([[3, "three"]])))["id"]
-                for item in (gone, kept)]
+                for item in (gone, kept, anew)]
         client.ok("DELETE", f"{client.site}/datasources/{gone['id']}")
+        reply = publish_reply(client, "datasource", "x.hyper", target([[7, "seven"]]),
+                              {"name": anew["name"], "project": {"id": anew["project"]["id"]}},
+                              "?overwrite=true")
+        assert reply.status == 201, reply
     except BaseException:
         first.discard()
         raise
@@ -638,7 +643,10 @@ def test_gone_meanwhile(engine, tmp_path):
         found = wait(client, jobs[0])
         assert found["finishCode"] == "1" and found["updateUploadedFileJob"]["notes"]
         assert wait(client, jobs[1])["finishCode"] == "0"
-        assert rows(client, kept)[-1] == [3, "three"]
+        assert wait(client, jobs[2])["finishCode"] == "0"
+        assert rows(client, kept) == ONE_TWO + [[3, "three"]]
+        assert rows(client, anew) == [[7, "seven"], [3, "three"]]
+        assert revisions(client, anew) == ["1", "2", "3"]
     finally:
         second.discard()
 
