@@ -279,8 +279,10 @@ static enum err weigh(struct repack *r, struct package_entry *e, struct fault *f
     return E_OK;
 }
 
-enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
-                        const struct content_limits *limits, int extract_fd,
+enum { ANY_ENTRY = -1 };
+
+static enum err replace(struct arena *arena, int fd, enum content_kind kind,
+                        const struct content_limits *limits, ptrdiff_t entry, int extract_fd,
                         struct repack **repack_r, struct fault *fault)
 {
     struct part *extract = NULL;
@@ -291,7 +293,7 @@ enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
     r->extract_fd = extract_fd;
     for (size_t i = 0; i < package_count(r->package); i++) {
         struct part *part = add_part(r, i);
-        if (package_is_extract(&part->entry)) {
+        if (package_is_extract(&part->entry) && (entry == ANY_ENTRY || (size_t)entry == i)) {
             extract = part;
             extracts++;
         }
@@ -306,6 +308,20 @@ enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
     measure(r);
     *repack_r = r;
     return E_OK;
+}
+
+enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
+                        const struct content_limits *limits, int extract_fd,
+                        struct repack **repack_r, struct fault *fault)
+{
+    return replace(arena, fd, kind, limits, ANY_ENTRY, extract_fd, repack_r, fault);
+}
+
+enum err repack_replace_entry(struct arena *arena, int fd, enum content_kind kind,
+                              const struct content_limits *limits, size_t entry, int extract_fd,
+                              struct repack **repack_r, struct fault *fault)
+{
+    return replace(arena, fd, kind, limits, (ptrdiff_t)entry, extract_fd, repack_r, fault);
 }
 
 enum content_kind repack_kind(const struct repack *repack)

@@ -8,7 +8,7 @@
  * left, the document itself is sent (.twb for a .twbx, .tds for a .tdsx), which is
  * what clients expect.
  *
- * repack_replace puts a file in the place of the one entry that holds an extract,
+ * repack_replace puts a file in the place of an entry that holds an extract,
  * under its name, stored as it is.
  *
  * A stream: its length is known before the first byte, and no more than one block is
@@ -32,6 +32,10 @@ enum err repack_strip(struct arena *arena, int fd, enum content_kind kind,
 enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
                         const struct content_limits *limits, int extract_fd,
                         struct repack **repack_r, struct fault *fault);
+/* The same for one of several: the entry of that index. Refused where it is no extract. */
+enum err repack_replace_entry(struct arena *arena, int fd, enum content_kind kind,
+                              const struct content_limits *limits, size_t entry, int extract_fd,
+                              struct repack **repack_r, struct fault *fault);
 /* The kind of what is sent: that of the package, or of its document. */
 enum content_kind repack_kind(const struct repack *repack);
 uint64_t repack_length(const struct repack *repack);

@@ -23,6 +23,11 @@ const char *job_kind_name(enum job_kind kind)
     return KINDS[kind].kind;
 }
 
+const char *job_kind_type(enum job_kind kind)
+{
+    return *KINDS[kind].type ? KINDS[kind].type : NULL;
+}
+
 /* ---- notes: a line each, its three fields separated by tabs */
 
 static void add_field(struct buf *notes, const char *text, char end)
@@ -85,7 +90,7 @@ static const char *type_of(const char *kind)
 {
     for (size_t i = 0; i < JOB_KIND_COUNT; i++)
         if (strcmp(KINDS[i].kind, kind) == 0)
-            return *KINDS[i].type ? KINDS[i].type : NULL;
+            return job_kind_type((enum job_kind)i);
     return NULL;
 }
 
@@ -196,7 +201,8 @@ enum err job_add(struct tx *tx, const struct actor *actor, const struct job_orde
                             .subtitle = order->subtitle,
                             .args = order->args,
                             .blob_id = order->blob_id,
-                            .blob_bytes = order->blob_bytes};
+                            .blob_bytes = order->blob_bytes,
+                            .turn = order->turn};
     enum err err = jobs_add(tx, &spec, order->payload);
     return err ? err : job_get(tx, actor, job_payload_id(order->payload), job_r);
 }

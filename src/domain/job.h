@@ -24,10 +24,13 @@ enum job_kind {
 };
 
 const char *job_kind_name(enum job_kind kind);
+const char *job_kind_type(enum job_kind kind); /* of Query Job; NULL: none */
 
 struct job {
     const char *id, *user_id, *kind, *status, *title, *subtitle;
-    const char *args;        /* "workbook LUID" where it works on an item; "" else */
+    /* "workbook LUID" where it works on an item, behind that the LUID of a connection where
+     * it works on one; "" else. */
+    const char *args;
     const char *type;        /* of Query Job; NULL: none */
     const char *notes;       /* read with job_note_next */
     const char *flow_run_id; /* of a run of a flow, while there is its flow; else NULL */
@@ -54,6 +57,7 @@ struct job_order {
     const struct job_payload *payload;
     const char *blob_id; /* named by the job until it ends (jobs/jobs.h); NULL: none */
     int64_t blob_bytes;
+    const char *turn; /* jobs/jobs.h; NULL: none */
 };
 /* Adds a job of the actor's; job_wake once that is committed. */
 enum err job_add(struct tx *tx, const struct actor *actor, const struct job_order *order,

@@ -385,6 +385,33 @@ static enum err update_size(struct tx *tx, const struct publish_spec *spec, cons
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
 
+static enum err check_revision(struct tx *tx, const struct content_item *old, int64_t revision)
+{
+    if (old->revision == revision)
+        return E_OK;
+    return tx_refuse(tx, E403131,
+                     "The data source was published by another request in the meantime.");
+}
+
+enum err publish_changed(struct tx *tx, const struct actor *actor, const char *datasource_id,
+                         int64_t revision, const char *blob_id, int64_t size_bytes)
+{
+    struct publish_spec spec = {
+        .type = TYPE_DATASOURCE, .blob_id = blob_id, .size_bytes = size_bytes};
+    struct content_item old;
+    if (!db_lock(tx->db, actor->site_id))
+        return tx_broken(tx);
+    enum err err = find_published(tx, actor, spec.type, datasource_id, &old);
+    if (!err)
+        err = check_revision(tx, &old, revision);
+    if (!err)
+        err = check_room(tx, actor, &spec);
+    spec.file_type = old.file_type;
+    if (!err)
+        err = update_size(tx, &spec, old.id);
+    return err ? err : add_revision(tx, actor, &spec, old.id, old.revision + 1);
+}
+
 static enum err append(struct tx *tx, const struct actor *actor, struct publish_spec *spec,
                        struct content_item *item_r)
 {
@@ -393,9 +420,9 @@ static enum err append(struct tx *tx, const struct actor *actor, struct publish_
     enum err err = check_append(tx, actor, spec, &old);
     if (err)
         return err;
-    if (strcmp(old.id, target->id) != 0 || old.revision != target->revision)
-        return tx_refuse(tx, E403131,
-                         "The data source was published by another request in the meantime.");
+    err = check_revision(tx, &old, strcmp(old.id, target->id) == 0 ? target->revision : -1);
+    if (err)
+        return err;
     spec->file_type = old.file_type;
     err = update_size(tx, spec, old.id);
     if (!err)

@@ -81,6 +81,11 @@ enum err publish(struct tx *tx, const struct actor *actor, const struct publish_
 
 /* What the site may still store, in bytes; INT64_MAX where it has no quota. */
 enum err publish_room(struct tx *tx, const char *site_id, int64_t *left_r);
+/* The data source with another current file, of the same type, as a new revision; all else
+ * stays as it is. Rights are the caller's to ask. E403131 where its revision is another one
+ * by now, E403008 where there is no room. */
+enum err publish_changed(struct tx *tx, const struct actor *actor, const char *datasource_id,
+                         int64_t revision, const char *blob_id, int64_t size_bytes);
 
 /* A name as part of a URL: letters and digits of any script, and underscores and
  * hyphens, are kept; all else goes. Never empty. */

@@ -267,8 +267,11 @@ static void begin_run(struct jobs *jobs, struct run *run)
         run_to_end(jobs, run);
     else
         give_back(jobs, run);
+    /* One that waited for its turn may run now. */
     pthread_mutex_lock(&jobs->lock);
     run->active = false;
+    jobs->woken = true;
+    pthread_cond_signal(&jobs->keeper_wakes);
     pthread_mutex_unlock(&jobs->lock);
     payload_wipe(&run->pub.payload, run->pub.payload_len);
 }

@@ -110,6 +110,8 @@ struct job_spec {
     const char *site_id, *user_id, *kind;
     const char *title, *subtitle, *args; /* NULL: "" */
     int priority;                        /* 0: the usual one */
+    const char *turn;    /* jobs of the same turn run one at a time, in the order in which they
+                          * were added; NULL: whenever */
     const char *blob_id; /* bytes that the job works on, named until it ends; NULL: none */
     int64_t blob_bytes;
 };

@@ -24,6 +24,11 @@ static bool answers(struct stmt *stmt)
     return row;
 }
 
+/* A job with a turn waits for those of it that were added before. */
+#define ITS_TURN                                                                             \
+    " AND NOT EXISTS (SELECT 1 FROM job e WHERE j.turn IS NOT NULL AND e.turn = j.turn AND " \
+    "e.completed_at IS NULL AND e.serial < j.serial)"
+
 /* ---- looking */
 
 static void add_kinds(struct buf *sql, size_t count, int first)
@@ -43,9 +48,10 @@ bool queue_waits(struct db *db, int64_t now, const char *const *kinds, size_t co
     struct arena *arena = arena_new(1024);
     struct buf sql;
     buf_init(&sql, arena, 0);
-    buf_adds(&sql, "SELECT 1 FROM job WHERE status = 'Pending' AND due_at <= ?1 AND kind IN (");
+    buf_adds(&sql, "SELECT 1 FROM job j WHERE j.status = 'Pending' AND j.due_at <= ?1 AND "
+                   "j.kind IN (");
     add_kinds(&sql, count, 2);
-    buf_adds(&sql, ") LIMIT 1");
+    buf_adds(&sql, ")" ITS_TURN " LIMIT 1");
     struct stmt *stmt = db_prepare_text(db, sql.bytes);
     stmt_int(stmt, 1, now);
     bind_kinds(stmt, kinds, count, 2);
@@ -84,7 +90,7 @@ enum held queue_claim(struct tx *tx, const char *node, int64_t lease_until,
                    "WHERE status = 'Pending' AND id = (SELECT j.id FROM job j WHERE "
                    "j.status = 'Pending' AND j.due_at <= ?1 AND j.kind IN (");
     add_kinds(&sql, count, 4);
-    buf_adds(&sql, ") ORDER BY j.priority, j.serial LIMIT 1) "
+    buf_adds(&sql, ")" ITS_TURN " ORDER BY j.priority, j.serial LIMIT 1) "
                    "RETURNING id, site_id, user_id, kind, attempts");
     struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
     stmt_int(stmt, 1, tx->now);

@@ -38,7 +38,7 @@ enum held { HELD, NOT_HELD, HELD_UNKNOWN /* the repository failed */ };
 /* True where a job of these kinds may be begun, or one is to be taken back. */
 bool queue_waits(struct db *db, int64_t now, const char *const *kinds, size_t count);
 bool queue_expired(struct db *db, int64_t now);
-/* Takes the most urgent job of these kinds; HELD with *claim_r, NOT_HELD where
+/* Takes the most urgent job of these kinds whose turn it is; HELD with *claim_r, NOT_HELD where
  * there is none (or another node was faster). */
 enum held queue_claim(struct tx *tx, const char *node, int64_t lease_until,
                       const char *const *kinds, size_t count, struct claim *claim_r);

@@ -31,10 +31,29 @@ static void write_of_item(struct el *el, const struct job *job)
     doc_attr(item, "name", job->subtitle);
 }
 
+/* The same of rows that were changed, with the connection: "datasource LUID LUID". */
+static void write_update(struct el *el, const struct job *job)
+{
+    const char *at = job->notes, *id = strchr(job->args, ' ') + 1;
+    struct job_note note;
+    struct el *update = doc_child(el, "updateUploadedFileJob");
+    struct el *item = doc_child(update, "datasource");
+    size_t len = strcspn(id, " ");
+    doc_attr(item, "id", arena_strndup(el->arena, id, len));
+    doc_attr(item, "name", job->subtitle);
+    doc_text(update, "connectionLuid", id[len] ? id + len + 1 : "");
+    bool noted = job_note_next(el->arena, &at, &note);
+    doc_text(update, "notes", noted && note.text ? note.text : "");
+}
+
 static void write_notes(struct el *el, const struct job *job)
 {
     const char *at = job->notes;
     struct job_note note;
+    if (strcmp(job->kind, job_kind_name(JOB_UPDATE_HYPER)) == 0) {
+        write_update(el, job);
+        return;
+    }
     if (strchr(job->args, ' ')) {
         write_of_item(el, job);
         return;

@@ -22,6 +22,7 @@
 #include "domain/actor.h"
 #include "domain/flow_job.h"
 #include "domain/flow_task.h"
+#include "domain/hyper_update.h"
 #include "domain/project.h"
 #include "domain/publish_job.h"
 #include "domain/recent.h"
@@ -36,6 +37,7 @@
 #include "http/http.h"
 #include "jobs/jobs.h"
 #include "rest/flow_file.h"
+#include "rest/hyper_file.h"
 #include "rest/publish_file.h"
 #include "rest/refresh_file.h"
 #include "rest/rest.h"
@@ -82,6 +84,8 @@ struct server {
     struct refresh_reader refresh_reader;
     struct flow_store flow_store;
     struct flow_engine flow_engine;
+    struct hyper_store hyper_store;
+    struct hyper_worker hyper_worker;
     struct job_runner runners[JOB_KIND_COUNT];
     struct jobs *jobs;
     struct rest *rest;
@@ -294,6 +298,16 @@ static void make_jobs(struct server *server)
     server->flow_engine =
         (struct flow_engine){flow_file_run, flow_file_to_name, &server->flow_store};
     flow_job_runner(&server->flow_engine, &server->runners[JOB_RUN_FLOW]);
+    server->hyper_store = (struct hyper_store){.blobs = server->blobs,
+                                               .lanes = server->lanes,
+                                               .log = server->log,
+                                               .spool = config_text(config, "spool"),
+                                               .blob_age_ms = config_span(config, "sweep-age")};
+    server->hyper_worker = (struct hyper_worker){.change = hyper_file_change,
+                                                 .name = hyper_file_name,
+                                                 .context = &server->hyper_store,
+                                                 .lanes = server->lanes};
+    hyper_update_runner(&server->hyper_worker, &server->runners[JOB_UPDATE_HYPER]);
     struct jobs_config jobs = {.lanes = server->lanes,
                                .log = server->log,
                                .runners = server->runners,

@@ -9,8 +9,8 @@ import pathlib
 
 from lxml import etree
 
-from schema_exceptions import (BEFORE_ANOTHER, CHILDREN_AS_ATTRIBUTES, MAY_BE_EMPTY,
-                               NOT_VALIDATED, WITHOUT_PAGINATION)
+from schema_exceptions import (BEFORE_ANOTHER, BEYOND_LISTS, CHILDREN_AS_ATTRIBUTES,
+                               MAY_BE_EMPTY, NOT_VALIDATED, WITHOUT_PAGINATION)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SPEC = pathlib.Path(os.environ.get("EASEL_SPEC", ROOT.parent / "shared" / "spec"))
@@ -118,6 +118,9 @@ class Schema:
             item = MAY_BE_EMPTY.get(etree.QName(element).localname)
             if item and not len(element):
                 etree.SubElement(element, f"{{{NS}}}{item}")
+            for (tag, attribute), values in BEYOND_LISTS.items():
+                if etree.QName(element).localname == tag and element.get(attribute) in values:
+                    del element.attrib[attribute]
             keep = CHILDREN_AS_ATTRIBUTES.get(etree.QName(element).localname)
             if keep is None:
                 continue

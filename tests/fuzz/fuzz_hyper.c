@@ -1,6 +1,7 @@
 /* fuzz_hyper.c: bytes as an extract, as they are and with checksums made good. What
  * is refused has a reason; what is read holds together, and can be appended to itself,
- * which gives an extract of twice the rows. */
+ * which gives an extract of twice the rows. Values are read or refused; those of columns are
+ * the matter of fuzz_hyper_column.c. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,10 @@
 #include "base/arena.h"
 #include "base/codec.h"
 #include "base/crc.h"
+#include "extract/hyper_actions.h"
 #include "extract/hyper_append.h"
 #include "extract/hyper_priv.h"
+#include "extract/hyper_rows.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -103,6 +106,24 @@ static void read_blobs(const struct hyper *hyper)
     }
 }
 
+static void read_rows(const struct hyper *hyper)
+{
+    for (size_t i = 0; i < hyper_table_count(hyper); i++) {
+        const struct hyper_table *t = hyper_table(hyper, i);
+        struct fault fault = {0};
+        struct hyper_block block;
+        uint64_t rows = 0;
+        struct hyper_cursor *cursor = hyper_cursor_open(hyper, t, NULL, &fault);
+        while (cursor && hyper_cursor_next(cursor, &block, &fault))
+            rows += block.rows;
+        if (fault.err)
+            check_fault(fault.err, &fault);
+        else
+            need(rows == t->rows);
+        hyper_cursor_close(&cursor);
+    }
+}
+
 static void append_to_itself(struct arena *arena, const struct hyper *hyper)
 {
     struct fault fault = {0};
@@ -119,6 +140,32 @@ static void append_to_itself(struct arena *arena, const struct hyper *hyper)
     close(fd);
 }
 
+/* The first table's rows added to it, then all of them replaced by themselves. */
+static void change_by_itself(struct arena *arena, const struct hyper *hyper)
+{
+    if (!hyper_table_count(hyper))
+        return;
+    const struct hyper_table *t = hyper_table(hyper, 0);
+    struct fault fault = {0};
+    struct hyper *twice = NULL;
+    int fd = memfd_create("changed", MFD_CLOEXEC);
+    struct hyper_action action = {.act = HYPER_INSERT,
+                                  .target_schema = t->schema,
+                                  .target_table = t->name,
+                                  .source_schema = t->schema,
+                                  .source_table = t->name};
+    enum err err = hyper_change(hyper, hyper, &action, 1, fd, NULL, &fault);
+    if (err) {
+        need(err == E400000 || err == E400011);
+        need(fault.detail && utf8_valid(fault.detail, strlen(fault.detail)));
+    } else {
+        need(hyper_open(arena, fd, "The sum", &twice, &fault) == E_OK);
+        need(hyper_table(twice, 0)->rows == 2 * t->rows);
+        read_rows(twice);
+    }
+    close(fd);
+}
+
 static void run(const uint8_t *bytes, size_t len)
 {
     struct arena *arena = arena_new(0);
@@ -131,7 +178,9 @@ static void run(const uint8_t *bytes, size_t len)
     } else {
         check_tables(hyper);
         read_blobs(hyper);
+        read_rows(hyper);
         append_to_itself(arena, hyper);
+        change_by_itself(arena, hyper);
     }
     close(fd);
     arena_free(&arena);

@@ -120,6 +120,41 @@ static void the_most_urgent_comes_first(void **state)
     assert_false(queue_waits(tx->db, tx->now, KINDS, LENGTH(KINDS)));
 }
 
+static const char *add_turn(struct tx *tx, const char *turn)
+{
+    const char *id = add_job(tx, "count", 0, "x");
+    struct stmt *stmt = db_prepare(tx->db, "UPDATE job SET turn = ?2 WHERE id = ?1");
+    stmt_text(stmt, 1, id);
+    stmt_text(stmt, 2, turn);
+    assert_int_equal(stmt_step(stmt), DB_DONE);
+    return id;
+}
+
+/* Jobs of one turn run one at a time; others pass them by. */
+static void each_waits_for_its_turn(void **state)
+{
+    struct tx *tx = &((struct acting *)*state)->tx;
+    struct claim first, other, c;
+    add_site(tx);
+    const char *one = add_turn(tx, "a"), *two = add_turn(tx, "a"), *three = add_turn(tx, "b");
+    assert_int_equal(claim(tx, "n", &first), HELD);
+    assert_string_equal(first.id, one);
+    assert_int_equal(claim(tx, "m", &other), HELD);
+    assert_string_equal(other.id, three);
+    assert_int_equal(claim(tx, "m", &c), NOT_HELD);
+    assert_false(queue_waits(tx->db, tx->now, KINDS, LENGTH(KINDS)));
+    /* One that is given back is still before the second. */
+    assert_true(queue_give_back(tx, &first, tx->now + 1000, true));
+    assert_int_equal(claim(tx, "m", &c), NOT_HELD);
+    tx->now += 1000;
+    assert_int_equal(claim(tx, "n", &first), HELD);
+    assert_string_equal(first.id, one);
+    assert_true(queue_end(tx, &first, JOB_FAILED, NULL));
+    assert_true(queue_waits(tx->db, tx->now, KINDS, LENGTH(KINDS)));
+    assert_int_equal(claim(tx, "m", &c), HELD);
+    assert_string_equal(c.id, two);
+}
+
 static void an_end_takes_the_payload_along(void **state)
 {
     struct tx *tx = &((struct acting *)*state)->tx;
@@ -488,10 +523,10 @@ static void a_timer_adds_jobs(void **state)
     world_stop(&world);
 }
 
-#define ACTING_TESTS(on)                                                 \
-    on(the_most_urgent_comes_first), on(an_end_takes_the_payload_along), \
-        on(a_lease_that_ran_out_is_another_s), on(attempts_are_bounded), \
-        on(what_is_given_back_waits_its_time), on(cancelled_is_over),    \
+#define ACTING_TESTS(on)                                                                        \
+    on(the_most_urgent_comes_first), on(each_waits_for_its_turn),                               \
+        on(an_end_takes_the_payload_along), on(a_lease_that_ran_out_is_another_s),              \
+        on(attempts_are_bounded), on(what_is_given_back_waits_its_time), on(cancelled_is_over), \
         on(what_ended_long_ago_is_swept), on(payloads_are_sealed_anew)
 #define RUNNING_TESTS(on)                                                          \
     on(jobs_are_run_to_their_end), on(what_the_repository_refused_is_tried_again), \
