@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +20,23 @@
 #include "trust/flights.h"
 #include "trust/jws.h"
 
-enum { WAITS_MOST = 2, REFRESH_PART = 5, COLD_TRIES = 3 };
+enum {
+    USES_OFTEN = 500, /* of one key, while its set is good */
+    HASTENED_MOST = 64,
+    WAITS_MOST = 2,
+    REFRESH_PART = 5,
+    COLD_TRIES = 3
+};
 
-/* Keys as they came; immutable. */
+/* Keys as they came; immutable but for what counts their uses, which the lock guards. */
 struct keyset {
     int references; /* atomic */
     struct arena *arena;
+    struct issuers *issuers;
+    struct flight hastening; /* of the key that is used often; see hasten */
+    struct jws_key *often;
+    bool hastens;   /* a key of it is, or will be, among issuers->hastened */
+    unsigned *uses; /* of each key */
     struct discovered found;
     const char *source; /* where it is from, for verdicts */
     const char **told;  /* of each key: which it is, of whom, from where */
@@ -58,6 +70,7 @@ struct issuers {
     pthread_mutex_t lock;    /* guards all below, and the entries */
     struct map *entries;     /* "issuer\njwks_uri" -> struct entry */
     struct flights *flights; /* NULL: fetches run in issuers_fetch */
+    unsigned hastened;       /* keys, by now */
     uint64_t places;         /* given to those who ask and to fetches, in their order */
 };
 
@@ -150,10 +163,26 @@ static void keyset_release(struct keyset *set)
     }
 }
 
+static void uncount(struct issuers *issuers, struct keyset *set)
+{
+    issuers->hastened -= set->hastens;
+    set->hastens = false;
+}
+
+/* Those who use a key of it keep it. */
+static void drop_set(struct entry *entry)
+{
+    if (!entry->set)
+        return;
+    uncount(entry->issuers, entry->set);
+    keyset_release(entry->set);
+    entry->set = NULL;
+}
+
 static void entry_free(void *value)
 {
     struct entry *entry = value;
-    keyset_release(entry->set);
+    drop_set(entry);
     arena_free(&entry->failure_arena);
     free(entry->issuer);
     free(entry->jwks_uri);
@@ -253,7 +282,7 @@ static void describe_keys(struct keyset *set, const char *issuer)
     }
 }
 
-static struct keyset *keyset_new(const struct issuers *issuers, struct arena *arena,
+static struct keyset *keyset_new(struct issuers *issuers, struct arena *arena,
                                  const struct entry *entry, const struct discovered *found)
 {
     struct keyset *set = arena_zalloc(arena, sizeof *set);
@@ -261,6 +290,8 @@ static struct keyset *keyset_new(const struct issuers *issuers, struct arena *ar
     int64_t keep = issuers->config.keep_ms;
     *set = (struct keyset){.references = 1,
                            .arena = arena,
+                           .issuers = issuers,
+                           .uses = arena_zalloc(arena, (found->jwks.count + 1) * sizeof *set->uses),
                            .found = *found,
                            .place = entry->place,
                            .refresh_at = now + life - life / REFRESH_PART,
@@ -296,7 +327,7 @@ static void install(struct issuers *issuers, struct entry *entry, struct keyset 
     arena_free(&entry->failure_arena);
     entry->failure = (struct verdict){.failed = TRUST_OK};
     if (set) {
-        keyset_release(entry->set);
+        drop_set(entry);
         entry->set = set;
     } else {
         entry->failure = *failure;
@@ -380,9 +411,42 @@ static bool wait_for_flight(struct issuers *issuers, struct entry *entry,
     return entry->flying || (may && start_flight(issuers, entry, request));
 }
 
+/* A key that many tokens were signed with is made cheaper to verify by, on a thread of the
+ * fetches, since that takes a while; the memory for it is bounded. */
+static void hasten(struct flight *flight)
+{
+    struct keyset *set = (struct keyset *)((char *)flight - offsetof(struct keyset, hastening));
+    struct issuers *issuers = set->issuers;
+    bool made = jws_key_hasten(set->often);
+    pthread_mutex_lock(&issuers->lock);
+    if (!made)
+        uncount(issuers, set);
+    pthread_mutex_unlock(&issuers->lock);
+    keyset_release(set);
+}
+
+static void count_use(struct keyset *set, const struct jwk *jwk)
+{
+    struct issuers *issuers = set->issuers;
+    size_t number = (size_t)(jwk - set->found.jwks.keys);
+    if (++set->uses[number] != USES_OFTEN || set->often || !issuers->flights ||
+        issuers->hastened >= HASTENED_MOST || strcmp(jwk->kty, "EC") != 0)
+        return;
+    set->often = jwk->key;
+    set->hastens = true;
+    set->hastening = (struct flight){.run = hasten, .owner = "keys used often"};
+    __atomic_add_fetch(&set->references, 1, __ATOMIC_RELAXED);
+    issuers->hastened++;
+    if (flights_start(issuers->flights, &set->hastening))
+        return;
+    uncount(issuers, set);
+    keyset_release(set);
+}
+
 static enum keys_answer take_key(struct arena *arena, struct keyset *set, const struct jwk *jwk,
                                  struct keys_found *found_r)
 {
+    count_use(set, jwk);
     __atomic_add_fetch(&set->references, 1, __ATOMIC_RELAXED);
     found_r->of = set;
     found_r->jwk = jwk;

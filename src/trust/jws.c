@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "trust/jws_fast.h"
 #include "trust/jws_priv.h"
 
 enum {
@@ -63,6 +64,7 @@ static void release(void *of)
 {
     struct jws_key *key = of;
     jws_verifier_free(key->spare);
+    jws_fast_free(key->fast);
     EVP_PKEY_free(key->pkey);
 }
 
@@ -221,4 +223,17 @@ struct jws_key *jws_key_okp(struct arena *arena, const char *crv, const unsigned
     EVP_PKEY *pkey = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, x, x_len);
     *why_r = pkey ? NULL : "no Ed25519 key";
     return own(arena, pkey);
+}
+
+bool jws_key_hasten(struct jws_key *key)
+{
+    struct jws_fast *none = NULL;
+    if (!EVP_PKEY_is_a(key->pkey, "EC") || __atomic_load_n(&key->fast, __ATOMIC_ACQUIRE))
+        return false;
+    struct jws_fast *fast = jws_fast_new(key->pkey);
+    if (fast && __atomic_compare_exchange_n(&key->fast, &none, fast, false, __ATOMIC_ACQ_REL,
+                                            __ATOMIC_ACQUIRE))
+        return true;
+    jws_fast_free(fast);
+    return false;
 }

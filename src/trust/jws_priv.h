@@ -11,6 +11,7 @@ struct jws_verifier; /* a key made ready for one algorithm */
 struct jws_key {
     EVP_PKEY *pkey;
     struct jws_verifier *spare; /* atomic: the one last used, NULL while it is in use */
+    struct jws_fast *fast;      /* atomic: NULL until the key was hastened */
 };
 
 void jws_verifier_free(struct jws_verifier *verifier);

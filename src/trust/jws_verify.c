@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "trust/jws.h"
+#include "trust/jws_fast.h"
 #include "trust/jws_priv.h"
 
 enum {
@@ -27,6 +28,7 @@ struct jws_verifier {
     EVP_MD *md; /* these three: not of EdDSA, which hashes by itself */
     EVP_MD_CTX *hash;
     EVP_PKEY_CTX *ctx;
+    struct jws_fast_room *room; /* NULL until it is needed */
 };
 
 /* ---- verifiers */
@@ -35,6 +37,7 @@ void jws_verifier_free(struct jws_verifier *verifier)
 {
     if (!verifier)
         return;
+    jws_fast_room_free(verifier->room);
     EVP_PKEY_CTX_free(verifier->ctx);
     EVP_MD_CTX_free(verifier->hash);
     EVP_MD_free(verifier->md);
@@ -121,20 +124,56 @@ static size_t der_of(const unsigned char *signature, size_t half, unsigned char 
     return head + len;
 }
 
-static bool verify_hash(struct jws_key *key, const struct jws_alg *alg, const void *input,
-                        size_t input_len, const unsigned char *signature, size_t signature_len)
+struct bytes {
+    const unsigned char *bytes;
+    size_t len;
+};
+
+static bool hash_of(struct jws_verifier *verifier, const struct bytes *input, unsigned char *hash_r,
+                    unsigned *len_r)
+{
+    return EVP_DigestInit_ex2(verifier->hash, verifier->md, NULL) == 1 &&
+           EVP_DigestUpdate(verifier->hash, input->bytes, input->len) == 1 &&
+           EVP_DigestFinal_ex(verifier->hash, hash_r, len_r) == 1;
+}
+
+/* By the key's table, where it has one; what does not fit by it has the slow way too. */
+static bool fits_fast(const struct jws_key *key, struct jws_verifier *verifier,
+                      const unsigned char *signature, const unsigned char *hash, unsigned hash_len)
+{
+    const struct jws_fast *fast = __atomic_load_n(&key->fast, __ATOMIC_ACQUIRE);
+    if (!fast || hash_len != JWS_FAST_HASH || verifier->alg->half != JWS_FAST_HALF)
+        return false;
+    if (!verifier->room)
+        verifier->room = jws_fast_room_new();
+    return jws_fast_verify(fast, verifier->room, hash, signature);
+}
+
+/* `raw`: r and s of an ECDSA signature as they stand in the token; else NULL. */
+static bool verify_hash(struct jws_key *key, const struct jws_alg *alg, const struct bytes *input,
+                        const struct bytes *signature, const unsigned char *raw)
 {
     unsigned char hash[EVP_MAX_MD_SIZE];
     unsigned hash_len = 0;
     struct jws_verifier *verifier = take(key, alg);
     if (!verifier)
         return false;
-    bool fits = EVP_DigestInit_ex2(verifier->hash, verifier->md, NULL) == 1 &&
-                EVP_DigestUpdate(verifier->hash, input, input_len) == 1 &&
-                EVP_DigestFinal_ex(verifier->hash, hash, &hash_len) == 1 &&
-                EVP_PKEY_verify(verifier->ctx, signature, signature_len, hash, hash_len) == 1;
+    bool fits =
+        hash_of(verifier, input, hash, &hash_len) &&
+        ((raw && fits_fast(key, verifier, raw, hash, hash_len)) ||
+         EVP_PKEY_verify(verifier->ctx, signature->bytes, signature->len, hash, hash_len) == 1);
     give_back(key, verifier);
     return fits;
+}
+
+static bool verify_ecdsa(struct jws_key *key, const struct jws_alg *alg, const struct bytes *input,
+                         const struct bytes *signature)
+{
+    unsigned char der[DER_ROOM];
+    if (signature->len != 2 * alg->half)
+        return false;
+    const struct bytes as_der = {der, der_of(signature->bytes, alg->half, der)};
+    return verify_hash(key, alg, input, &as_der, signature->bytes);
 }
 
 static bool verify_whole(struct jws_key *key, const void *input, size_t input_len,
@@ -150,17 +189,16 @@ static bool verify_whole(struct jws_key *key, const void *input, size_t input_le
 bool jws_verify(const struct jws_alg *alg, const struct jws_key *of, const void *input,
                 size_t input_len, const unsigned char *signature, size_t signature_len)
 {
-    unsigned char der[DER_ROOM];
+    const struct bytes in = {input, input_len}, sig = {signature, signature_len};
     struct jws_key *key = (struct jws_key *)of; /* only its spare verifier changes */
     switch (alg->kind) {
     case JWS_ECDSA:
-        return signature_len == 2 * alg->half &&
-               verify_hash(key, alg, input, input_len, der, der_of(signature, alg->half, der));
+        return verify_ecdsa(key, alg, &in, &sig);
     case JWS_EDDSA:
         return signature_len == ED25519_SIGNATURE &&
                verify_whole(key, input, input_len, signature, signature_len);
     default:
         return signature_len == (size_t)(EVP_PKEY_get_bits(key->pkey) + 7) / 8 &&
-               verify_hash(key, alg, input, input_len, signature, signature_len);
+               verify_hash(key, alg, &in, &sig, NULL);
     }
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -16,6 +17,7 @@
 #include "trust/flights.h"
 #include "trust/issuers.h"
 #include "trust/jws.h"
+#include "trust/jws_priv.h"
 
 #define LENGTH(array) (sizeof(array) / sizeof *(array))
 #define ISSUER "https://idp.example.com/t"
@@ -596,6 +598,29 @@ static void a_site_waits_in_a_bounded_queue(void **state)
     await_all(world, 3 + FLIGHTS_WAITING);
 }
 
+/* On another thread, while the key goes on being used. */
+static void a_key_that_is_used_often_is_hastened(void **state)
+{
+    struct world *world = *state;
+    struct waiter waiter = {{came, NULL}, world, 0};
+    struct keys_found found;
+    struct keys_request request = {.issuer = ISSUER, .kid = "a", .alg = jws_alg_find("ES256")};
+    assert_int_equal(ask(world, NULL, "a", 0, NULL), KEYS_WAIT);
+    issuers_await(world->issuers, &request, &waiter.base);
+    await_all(world, 1);
+    assert_int_equal(issuers_find(world->issuers, world->arena, &request, &found), KEYS_FOUND);
+    for (int i = 0; i < 400; i++)
+        assert_int_equal(ask(world, NULL, "a", 0, NULL), KEYS_FOUND);
+    usleep(100000);
+    assert_null(__atomic_load_n(&found.jwk->key->fast, __ATOMIC_ACQUIRE));
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(ask(world, NULL, "a", 0, NULL), KEYS_FOUND);
+    for (int i = 0; i < 2000 && !__atomic_load_n(&found.jwk->key->fast, __ATOMIC_ACQUIRE); i++)
+        usleep(5000);
+    assert_non_null(__atomic_load_n(&found.jwk->key->fast, __ATOMIC_ACQUIRE));
+    issuers_release(&found);
+}
+
 static void waiting_for_nothing_comes_back_at_once(void **state)
 {
     struct world *world = *state;
@@ -655,6 +680,7 @@ int main(void)
         THREADED(hung_fetches_do_not_hold_up_good_keys),
         SHARED(a_site_has_its_share_of_the_threads),
         SHARED(a_site_waits_in_a_bounded_queue),
+        THREADED(a_key_that_is_used_often_is_hastened),
         THREADED(waiting_for_nothing_comes_back_at_once),
         THREADED(stopping_calls_back),
         cmocka_unit_test(networks_of_no_form_are_refused),
