@@ -102,8 +102,9 @@ def change(item, override):
     if "query" in override:
         url["query"] = [{"key": key, "value": value} for key, value in override["query"].items()]
     if "body" in override:
+        language = "json" if override["body"].startswith("{") else "xml"
         request["body"] = {"mode": "raw", "raw": override["body"],
-                           "options": {"raw": {"language": "xml"}}}
+                           "options": {"raw": {"language": language}}}
     if "payload" in override:
         next(part for part in request["body"]["formdata"]
              if part["key"] == "request_payload")["value"] = override["payload"]

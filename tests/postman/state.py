@@ -13,8 +13,10 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "api"))
 
 import servers  # noqa: E402
-from contents import (connection_xml, datasource_bytes, flow_bytes,  # noqa: E402
-                      publish_datasource, publish_flow, publish_workbook, workbook_bytes)
+import hypertable  # noqa: E402
+from contents import (connection_xml, datasource_bytes, flow_bytes, png_bytes,  # noqa: E402
+                      publish_datasource, publish_flow, publish_reply, publish_workbook,
+                      workbook_bytes)
 from easel_client import unique  # noqa: E402
 from published import publish_custom_view  # noqa: E402
 
@@ -99,8 +101,8 @@ class State:
         self.known["parent-project-id"] = self.admin.add_project()["id"]
 
     def make_workbook_id(self):
-        item = publish_workbook(self.admin, data=workbook_bytes(connection=connection_xml()),
-                                project=self.get("project-id"))
+        data = workbook_bytes(connection=connection_xml(), thumbnails=[("First", png_bytes())])
+        item = publish_workbook(self.admin, data=data, project=self.get("project-id"))
         self.known["workbook-id"] = item["id"]
 
     def make_view_id(self):
@@ -125,6 +127,25 @@ class State:
         item = publish_flow(self.admin, data=flow_bytes(server="db.example.com"),
                             project=self.get("project-id"))
         self.known["flow-id"] = item["id"]
+
+    def make_datasource_of_rows(self):
+        """An extract with the table Extract, which has the column id."""
+        data = hypertable.make(hypertable.Table("Extract", [("id", "BigInt")], [[1], [2]]))
+        reply = publish_reply(self.admin, "datasource", "rows.hyper", data,
+                              {"name": unique("rows"), "project": {"id": self.get("project-id")}})
+        self.known["datasource-of-rows"] = reply.doc["datasource"]["id"]
+
+    def make_flow_run_id(self):
+        """A run that has ended: it would have to read a database."""
+        job = self.prepare("POST", "/flows/{{flow-id}}/run").doc["job"]
+        self._ended(job["id"])
+        self.known["flow-run-id"] = job["runFlowJobType"]["flowRunId"]
+
+    def make_flow_task_id(self):
+        made = self.prepare("POST", "/tasks/flows", {
+            "runFlow": {"flow": {"id": "{{flow-id}}"}},
+            "schedule": {"frequency": "Daily", "frequencyDetails": {"start": "04:30:00"}}})
+        self.known["flow-task-id"] = made.doc["task"]["flowRun"]["id"]
 
     def make_old_workbook_revision(self):
         """The first of two revisions."""
@@ -187,12 +208,15 @@ class State:
 
     def make_job_id(self):
         """The job of an import of users, which is done."""
-        path = f"{self.admin.site}/jobs/{self.import_users()}"
+        self.known["job-id"] = self.import_users()
+        self._ended(self.known["job-id"])
+
+    def _ended(self, job_id):
+        path = f"{self.admin.site}/jobs/{job_id}"
         limit = time.monotonic() + 60
         while "completedAt" not in self.admin.ok("GET", path).doc["job"]:
             assert time.monotonic() < limit, path
             time.sleep(0.05)
-        self.known["job-id"] = path.split("/")[-1]
 
     def make_admin_pat_name(self):
         self._token("admin-PAT", self.server.admin_name)
