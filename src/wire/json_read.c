@@ -293,7 +293,9 @@ static enum err prescan(struct reader *r, const char *p, size_t len)
     return E_OK;
 }
 
-static enum err begin(struct reader *r, const char *bytes, size_t len)
+/* To the bracket that opens it, which must be `open`; of the other kind: `otherwise`. */
+static enum err begin(struct reader *r, const char *bytes, size_t len, char open,
+                      const char *otherwise)
 {
     if (doc_blank(bytes, len))
         return refuse(r, "The body is empty; expected JSON.");
@@ -307,11 +309,12 @@ static enum err begin(struct reader *r, const char *bytes, size_t len)
     r->lex.end = r->text + len;
     r->nodes = 1;
     json_lex_space(&r->lex);
-    if (*r->lex.at != '{' && *r->lex.at != '[') {
-        json_lex_odd(&r->lex);
-        return refuse_text(r);
-    }
-    return E_OK;
+    if (*r->lex.at == open)
+        return E_OK;
+    if (*r->lex.at == '{' || *r->lex.at == '[')
+        return refuse(r, otherwise);
+    json_lex_odd(&r->lex);
+    return refuse_text(r);
 }
 
 static enum err finish(struct reader *r)
@@ -333,9 +336,7 @@ enum err json_read(struct arena *arena, const char *bytes, size_t len,
 {
     struct reader r = {.lex = {.arena = arena}, .limits = limits, .fault = fault};
     size_t members;
-    enum err err = begin(&r, bytes, len);
-    if (err == E_OK && *r.lex.at != '{')
-        err = refuse(&r, "Expected a JSON object, found an array.");
+    enum err err = begin(&r, bytes, len, '{', "Expected a JSON object, found an array.");
     if (err != E_OK)
         return err;
     struct el *root = doc_new(arena, "tsRequest");
@@ -351,9 +352,7 @@ enum err json_read_list(struct arena *arena, const char *bytes, size_t len, cons
                         const struct doc_limits *limits, struct el **root_r, struct fault *fault)
 {
     struct reader r = {.lex = {.arena = arena}, .limits = limits, .fault = fault};
-    enum err err = begin(&r, bytes, len);
-    if (err == E_OK && *r.lex.at != '[')
-        err = refuse(&r, "Expected a JSON array, found an object.");
+    enum err err = begin(&r, bytes, len, '[', "Expected a JSON array, found an object.");
     if (err != E_OK)
         return err;
     struct el *root = doc_new(arena, "tsRequest");
