@@ -258,9 +258,36 @@ const struct list_field workbook_fields[] = {
 const size_t workbook_field_count = sizeof workbook_fields / sizeof *workbook_fields;
 
 /* Most data sources have one connection; of several, the first of the file counts. */
-#define FIRST_CONNECTION(column)                                                            \
-    "(SELECT k." column " FROM connection k WHERE k.content_id = c.id ORDER BY k.position " \
-    "LIMIT 1)"
+#define OF_FIRST_CONNECTION(expression)                                   \
+    "(SELECT " expression " FROM connection k WHERE k.content_id = c.id " \
+    "ORDER BY k.position LIMIT 1)"
+#define FIRST_CONNECTION(column) OF_FIRST_CONNECTION("k." column)
+
+/* Where the data are: the server, or the file where there is none. */
+#define CONNECTED_TO OF_FIRST_CONNECTION("COALESCE(NULLIF(k.server_address, ''), k.filename)")
+
+/* A condition of the first connection as a number; `otherwise` where there is none. */
+#define IF_FIRST_CONNECTION(condition, is, is_not, otherwise)                          \
+    "COALESCE(" OF_FIRST_CONNECTION("CASE WHEN " condition " THEN " is " ELSE " is_not \
+                                    " END") ", " otherwise ")"
+
+/* Classes of connections to cubes: Analysis Services, Essbase, BW. Their members stand in
+ * hierarchies, and a server can't pass such data on: a data source of them is there to be
+ * downloaded alone. */
+#define LEADS_TO_CUBE "k.connection_type IN ('msolap', 'essbase', 'sapbw')"
+#define IS_CUBE IF_FIRST_CONNECTION(LEADS_TO_CUBE, "1", "0", "0")
+#define IS_NO_CUBE IF_FIRST_CONNECTION(LEADS_TO_CUBE, "0", "1", "1")
+
+/* The ports at which databases listen unless they are told otherwise. Where a connection
+ * names no port, it is the default. */
+#define USUAL_PORT                                                                      \
+    "k.server_port = '' OR k.connection_type || ':' || k.server_port IN ("              \
+    "'sqlserver:1433', 'azure_sqldb:1433', 'azure_sql_dw:1433', 'postgres:5432', "      \
+    "'greenplum:5432', 'mysql:3306', 'mariadb:3306', 'oracle:1521', 'redshift:5439', "  \
+    "'snowflake:443', 'databricks:443', 'teradata:1025', 'db2:50000', 'vertica:5433', " \
+    "'exasol:8563', 'netezza:5480', 'sybasease:5000', 'sybaseiq:2638', "                \
+    "'hadoophive:10000', 'spark:10000', 'presto:8080')"
+#define AT_USUAL_PORT IF_FIRST_CONNECTION(USUAL_PORT, "1", "0", "1")
 
 /* Workbooks that read it (connection.h). */
 #define CONNECTED_WORKBOOKS                                                                 \
@@ -289,6 +316,10 @@ const struct list_field datasource_fields[] = {
     TEXT_FIELD("databaseUserName", FIRST_CONNECTION("user_name")),
     TEXT_FIELD("serverName", FIRST_CONNECTION("server_address")),
     {"serverPort", FIRST_CONNECTION("server_port"), LIST_TEXT, OPS_EQ},
+    TEXT_FIELD("connectionTo", CONNECTED_TO),
+    FLAG_FIELD("isConnectable", IS_NO_CUBE),
+    FLAG_FIELD("isDefaultPort", AT_USUAL_PORT),
+    FLAG_FIELD("isHierarchical", IS_CUBE),
     FLAG_FIELD("hasExtracts", "c.has_extracts"),
     NUMBER_FIELD("size", MEGABYTES),
 };

@@ -241,6 +241,19 @@ static const char *disposition(struct arena *arena, const char *part_name, const
     return out.bytes;
 }
 
+/* Conditions come before ranges (RFC 9110, section 13.2.2): whoever has the file as it
+ * is learns so, whatever part of it was asked for. As rights may change, whoever keeps it
+ * asks again each time. */
+static bool is_known(struct call *call, const char *etag)
+{
+    http_reply_header(call->http, "Cache-Control", "private, no-cache");
+    if (!http_etag_listed(http_header(call->http, "If-None-Match"), etag))
+        return false;
+    http_reply_header(call->http, "ETag", etag);
+    call->status = 304;
+    return true;
+}
+
 enum err reply_blob(struct call *call, const char *blob_id, const char *file_name,
                     const char *part_name, const char *type)
 {
@@ -251,6 +264,8 @@ enum err reply_blob(struct call *call, const char *blob_id, const char *file_nam
     enum blob_result result = blob_find(call->config->blobs, blob_id, &blob, why, sizeof why);
     if (result != BLOB_OK)
         return failed(call, result, why);
+    if (is_known(call, etag))
+        return E_OK;
     struct http_part part = http_part_asked(call->http, etag, blob.size);
     if (part.status != 416)
         result =

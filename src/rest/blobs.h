@@ -32,8 +32,9 @@ enum err scratch_write(struct call *call, int fd, const void *bytes, size_t len,
 enum err file_of_part(struct call *call, const struct part *part, int *fd_r);
 enum err file_of_pieces(struct call *call, const char *const *ids, size_t count, int *fd_r);
 
-/* Answers with a blob, or the part of it that the request asks for; the file is
- * offered under that name, as the part `part_name` of clients. Ends the call. */
+/* Answers a GET with a blob, or the part of it that the request asks for; the file is
+ * offered under that name, as the part `part_name` of clients. 304 where the caller has
+ * it already (If-None-Match), before any range is looked at. Ends the call. */
 enum err reply_blob(struct call *call, const char *blob_id, const char *file_name,
                     const char *part_name, const char *type);
 

@@ -1,7 +1,6 @@
 /* downloads.c: Download Workbook, Data Source and Flow, and revisions of the first two:
  * the file as it was published, or without its extracts (includeExtract=false). */
 #include <string.h>
-#include <strings.h>
 
 #include "content/content.h"
 #include "content/repack.h"
@@ -10,12 +9,22 @@
 #include "rest/blobs.h"
 #include "rest/call.h"
 #include "rest/handlers.h"
+#include "rest/items.h"
 
 struct downloading {
     struct content_item item;
     const char *blob_id, *part_name;
     bool strips;
 };
+
+/* What the query asks for. No code is documented for a value that is no flag. */
+static enum err read_query(struct call *call, struct downloading *d)
+{
+    bool includes;
+    enum err err = item_query_flag(call, "includeExtract", E400000, &includes);
+    d->strips = query_get(&call->query, "includeExtract") && !includes;
+    return err;
+}
 
 static enum err reply_as(struct call *call, const struct downloading *d, const char *blob_id,
                          const char *file_type)
@@ -53,10 +62,8 @@ static enum err download_send(struct call *call)
 static enum err send(struct call *call, struct downloading *d, const char *part_name,
                      bool may_have_extracts)
 {
-    const char *extract = query_get(&call->query, "includeExtract");
-    bool without = extract && strcasecmp(extract, "false") == 0;
     d->strips =
-        without && may_have_extracts && content_is_package(content_kind_named(d->item.file_type));
+        d->strips && may_have_extracts && content_is_package(content_kind_named(d->item.file_type));
     d->part_name = part_name;
     call->state = d;
     return call_next(call, LANE_BLOCKING, download_send);
@@ -66,8 +73,11 @@ static enum err download(struct call *call, enum content_type type, const char *
                          const char *part_name)
 {
     struct downloading *d = arena_zalloc(call->tx.arena, sizeof *d);
-    enum err err = content_item_file(&call->tx, call->actor, type, call_param(call, param),
-                                     &d->item, &d->blob_id);
+    /* Download Flow has no includeExtract: it is read over like other names. */
+    enum err err = type == TYPE_FLOW ? E_OK : read_query(call, d);
+    if (!err)
+        err = content_item_file(&call->tx, call->actor, type, call_param(call, param), &d->item,
+                                &d->blob_id);
     return err ? err : send(call, d, part_name, d->item.has_extracts);
 }
 
@@ -76,8 +86,10 @@ static enum err download_revision(struct call *call, enum content_type type, con
 {
     struct downloading *d = arena_zalloc(call->tx.arena, sizeof *d);
     struct revision revision;
-    enum err err = revision_get(&call->tx, call->actor, type, call_param(call, param),
-                                call_param(call, "revision-number"), &d->item, &revision);
+    enum err err = read_query(call, d);
+    if (!err)
+        err = revision_get(&call->tx, call->actor, type, call_param(call, param),
+                           call_param(call, "revision-number"), &d->item, &revision);
     if (err)
         return err;
     d->blob_id = revision.blob_id;

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from contents import publish_datasource, publish_flow, publish_workbook, workbook_bytes
+from contents import connection_xml, datasource_bytes, publish_datasource, publish_flow, publish_workbook, workbook_bytes
 from easel_client import unique
 
 # Names that are written like expressions.
@@ -131,10 +131,11 @@ SORTED = {
     "views": "caption contentUrl createdAt favoritesTotal hitsTotal name ownerDomain ownerEmail "
              "ownerName projectName sheetNumber sheetType title updatedAt viewUrlName "
              "workbookDescription workbookName",
-    "datasources": "authenticationType connectedWorkbookType connectionType contentUrl createdAt "
-                   "databaseName databaseUserName description favoritesTotal hasAlert "
-                   "hasEmbeddedPassword hasExtracts isCertified isPublished name ownerDomain "
-                   "ownerEmail ownerName projectName serverName serverPort size type updatedAt",
+    "datasources": "authenticationType connectedWorkbookType connectionTo connectionType contentUrl "
+                   "createdAt databaseName databaseUserName description favoritesTotal hasAlert "
+                   "hasEmbeddedPassword hasExtracts isCertified isConnectable isDefaultPort "
+                   "isHierarchical isPublished name ownerDomain ownerEmail ownerName projectName "
+                   "serverName serverPort size type updatedAt",
     "projects": "createdAt name ownerDomain ownerEmail ownerName parentProjectId topLevelProject "
                 "updatedAt",
     "flows": "createdAt name ownerName projectId projectName updatedAt",
@@ -155,6 +156,104 @@ def test_each_field_sorts(org, list_):
             doc = org.admin.ok("GET", f"{base}{field}:{way},name:asc").doc
             assert doc["pagination"]["totalAvailable"] == all_of, field
             assert len(doc[list_][list_[:-1]]) == int(all_of)
+
+
+# The documented table of filters: fields for eq and in, (eq) for eq alone, (n) and (d) for
+# numbers and dates by eq and the four of order, (t) for true and false by eq.
+FILTERED = {
+    "workbooks": "createdAt(d) contentUrl displayTabs(t) favoritesTotal(n) hasAlerts(t) "
+                 "hasExtracts(t) name ownerDomain ownerEmail ownerName projectName sheetCount(n) "
+                 "size(n) subscriptionsTotal(n) tags updatedAt(d)",
+    "views": "caption contentUrl createdAt(d) favoritesTotal(n) fields hitsTotal(n) name "
+             "ownerDomain ownerEmail ownerName projectName sheetNumber(n) sheetType tags title "
+             "updatedAt(d) viewUrlName workbookDescription workbookName",
+    "datasources": "authenticationType connectedWorkbookType(n) connectionTo connectionType "
+                   "contentUrl createdAt(d) databaseName databaseUserName description "
+                   "favoritesTotal(n) hasAlert(t) hasEmbeddedPassword(t) hasExtracts(t) "
+                   "isCertified(t) isConnectable(t) isDefaultPort(t) isHierarchical(t) "
+                   "isPublished(t) name ownerDomain ownerEmail(eq) ownerName projectName "
+                   "serverName serverPort(eq) size(n) tableName tags type updatedAt(d)",
+    "projects": "createdAt(d) name ownerDomain ownerEmail ownerName parentProjectId "
+                "topLevelProject(t) updatedAt(d)",
+    "flows": "createdAt(d) name ownerName projectId projectName updatedAt(d)",
+}
+# What is refused all the same, as nothing of it is kept: the fields that a view shows, and the
+# tables of a data source, stand in the files alone.
+UNKEPT = {("views", "fields"), ("datasources", "tableName")}
+ORDER = ("gt", "gte", "lt", "lte")
+TAKES = {"": (("eq", "x"), ("in", "[x,y]")), "eq": (("eq", "x"),),
+         "t": (("eq", "true"), ("eq", "False")),
+         "n": tuple((operator, "1") for operator in ("eq", *ORDER)),
+         "d": tuple((operator, "2020-01-02T03:04:05Z") for operator in ("eq", *ORDER))}
+# No field takes the other kind's operators.
+WRONG = {"": ORDER, "eq": ORDER, "t": ("in", *ORDER), "n": ("has",), "d": ("has",)}
+
+
+@pytest.mark.parametrize("list_", FILTERED)
+def test_each_field_filters(org, list_):
+    for entry in FILTERED[list_].split():
+        field, _, kind = entry.rstrip(")").partition("(")
+        base = f"{org.admin.site}/{list_}?filter={field}:"
+        for operator, value in TAKES[kind]:
+            if (list_, field) in UNKEPT:
+                org.admin.refused(400065, "GET", f"{base}{operator}:{value}")
+            else:
+                org.admin.ok("GET", f"{base}{operator}:{value}")
+        for operator in WRONG[kind]:
+            org.admin.refused(400065, "GET", f"{base}{operator}:{'[x]' if operator == 'in' else '1'}")
+
+
+def test_data_sources_by_what_they_connect_to(org, fmt):
+    admin, name = org.admin, unique("connections")
+    project = admin.add_project(name)["id"]
+    made = {
+        "usual": connection_xml(),
+        "no port": connection_xml("oracle", "ora.example.com", port=""),
+        "other port": connection_xml("postgres", "pg.example.com", port="1433"),
+        "unknown class": connection_xml("newdb", "new.example.com", port="1433"),
+        "cube": connection_xml("msolap", "cubes.example.com", port=""),
+        "file": "<connection class='textscan' directory='/data' filename='rows.csv' server=''/>",
+    }
+    for title, xml in made.items():
+        publish_datasource(admin, title, project, data=datasource_bytes(xml))
+
+    def found(query):
+        doc = admin.ok("GET", f"{admin.site}/datasources?filter=projectName:eq:{name}{query}",
+                       fmt=fmt).doc
+        return [item["name"] for item in doc["datasources"].get("datasource", [])]
+
+    cubes, odd = ["cube"], ["other port", "unknown class"]
+    for field, expected in (("isHierarchical", cubes),
+                            ("isConnectable", [t for t in made if t not in cubes]),
+                            ("isDefaultPort", [t for t in made if t not in odd])):
+        assert found(f",{field}:eq:true") == expected, field
+        assert found(f",{field}:eq:False") == [t for t in made if t not in expected], field
+        order = [t for t in made if t not in expected] + expected
+        assert found(f"&sort={field}:asc") == order, field
+    assert found(",connectionTo:eq:ora.example.com") == ["no port"]
+    assert found(",connectionTo:eq:rows.csv") == ["file"]
+    assert found(",connectionTo:in:[rows.csv,cubes.example.com]") == ["cube", "file"]
+    assert found(",connectionTo:eq:*.example.com") == [t for t in made if t != "file"]
+    assert found("&sort=connectionTo:asc") == [
+        "cube", "usual", "unknown class", "no port", "other port", "file"]
+    # what is changed of a connection counts, not what the file said
+    item = admin.ok("GET", f"{admin.site}/datasources?filter=projectName:eq:{name},name:eq:usual"
+                    ).doc["datasources"]["datasource"][0]["id"]
+    path = f"{admin.site}/datasources/{item}/connections"
+    connection = admin.ok("GET", path).doc["connections"]["connection"][0]["id"]
+    admin.ok("PUT", f"{path}/{connection}", {"connection": {
+        "serverAddress": "moved.example.com", "serverPort": "1434"}})
+    assert found(",connectionTo:eq:moved.example.com,isDefaultPort:eq:false") == ["usual"]
+
+
+def test_a_data_source_without_a_connection(org):
+    source = publish_datasource(org.admin, data=datasource_bytes("<column name='[a]' datatype='string'"
+                                " role='dimension' type='nominal'/>"))
+    base = f"{org.admin.site}/datasources?filter=contentUrl:eq:{source['contentUrl']},"
+    for condition, total in (("isHierarchical:eq:false", "1"), ("isConnectable:eq:true", "1"),
+                             ("isDefaultPort:eq:true", "1"), ("connectionTo:eq:*", "0")):
+        doc = org.admin.ok("GET", base + condition).doc
+        assert doc["pagination"]["totalAvailable"] == total, condition
 
 
 @pytest.mark.parametrize("kind, publish", [

@@ -10,7 +10,8 @@ import zipfile
 import pytest
 
 from contents import (FIXTURES, datasource_bytes, flow_bytes, multipart, new_project, package,
-                      publish_reply, publish_workbook, workbook_bytes)
+                      publish_datasource, publish_flow, publish_reply, publish_workbook,
+                      workbook_bytes)
 from easel_client import check_refusal, to_xml, unique
 from orgs import Org
 
@@ -203,6 +204,76 @@ def test_downloads(org, fmt):
     without = content(client, "workbook", item, "?includeExtract=false").body
     assert without.startswith(b"PK") and b"x.hyper" not in without and b"a.png" in without
     org.as_role("Viewer").refused(403019, "GET", f"{client.site}/workbooks/{item}/content", fmt=fmt)
+
+
+def test_extracts_or_not(org, fmt):
+    """As TSC writes it, in any case; what is no flag is refused before anything is looked for."""
+    data = package("w.twb", workbook_bytes(), **{"Data/x.hyper": b"HyPe" * 100})
+    reply = publish_reply(org.admin, "workbook", "w.twbx", data, {"name": unique("w")})
+    item = reply.doc["workbook"]["id"]
+    for revision in ("", "/revisions/1"):
+        path = f"{org.admin.site}/workbooks/{item}{revision}/content?includeExtract="
+        for value in ("true", "True", "TRUE"):
+            assert org.admin.call("GET", path + value).body == data
+        for value in ("false", "False", "FALSE"):
+            assert b"x.hyper" not in org.admin.call("GET", path + value).body
+        for value in ("maybe", "", "1", "tru", "false%20"):
+            check = org.admin.refused(400000, "GET", path + value, fmt=fmt)
+            assert "includeExtract" in check.detail
+    org.admin.refused(400000, "GET", f"{org.admin.site}/datasources/{ZERO}/content?includeExtract=no")
+    org.admin.refused(400000, "GET", f"{org.admin.site}/datasources/{ZERO}/revisions/1/content"
+                      "?includeExtract=no")
+    flow = publish_flow(org.admin)["id"]  # whose download has no such parameter
+    assert content(org.admin, "flow", flow, "?includeExtract=maybe").status == 200
+
+
+def test_downloads_kept_by_clients(org):
+    admin = org.admin
+    workbook = package("w.twb", workbook_bytes(), **{"Data/x.hyper": b"HyPe" * 100})
+    item = publish_reply(admin, "workbook", "w.twbx", workbook, {"name": unique("w")}
+                         ).doc["workbook"]["id"]
+    source, flow = publish_datasource(admin)["id"], publish_flow(admin)["id"]
+    tags = set()
+    for path in (f"workbooks/{item}/content", f"workbooks/{item}/content?includeExtract=false",
+                 f"datasources/{source}/content", f"flows/{flow}/content"):
+        path = f"{admin.site}/{path}"
+        first = admin.call("GET", path)
+        tag = first.headers["ETag"]
+        tags.add(tag)
+
+        def again(known, path=path, **headers):
+            return admin.call("GET", path, accept="*/*", headers={"If-None-Match": known, **headers})
+
+        for known in (tag, "W/" + tag, f'"other", {tag}', "*"):
+            # conditions come before ranges: also before one that can't be met
+            for more in ({}, {"Range": "bytes=0-3"}, {"Range": "bytes=99999999-"},
+                         {"Range": "bytes=0-3", "If-Range": '"other"'}):
+                reply = again(known, **more)
+                assert (reply.status, reply.body, reply.headers["ETag"]) == (304, b"", tag), (known, more)
+                assert reply.headers["Cache-Control"] == first.headers["Cache-Control"]
+                assert "Content-Range" not in reply.headers
+        for other in ('"other"', tag.strip('"'), tag[:-2] + '"'):
+            assert again(other).body == first.body
+            part = again(other, Range="bytes=0-3")
+            assert (part.status, part.body) == (206, first.body[:4])
+            assert again(other, Range="bytes=99999999-").status == 416
+    assert len(tags) == 4
+    for revision in (f"workbooks/{item}/revisions/1", f"datasources/{source}/revisions/1"):
+        path = f"{admin.site}/{revision}/content"
+        tag = admin.call("GET", path).headers["ETag"]
+        assert tag in tags
+        assert admin.call("GET", path, accept="*/*", headers={"If-None-Match": tag}).status == 304
+    # rights come before conditions
+    org.as_role("Viewer").refused(403019, "GET", f"{admin.site}/workbooks/{item}/content",
+                                  headers={"If-None-Match": "*"})
+    admin.refused(404027, "GET", f"{admin.site}/flows/{ZERO}/content", headers={"If-None-Match": "*"})
+    # whoever has the file of before gets the new one
+    name = unique("again")
+    path = f"{admin.site}/workbooks/{publish_workbook(admin, name)['id']}/content"
+    tag, data = admin.call("GET", path).headers["ETag"], workbook_bytes(["Other"])
+    publish_workbook(admin, name, data=data, query="?overwrite=true")
+    reply = admin.call("GET", path, headers={"If-None-Match": tag})
+    assert (reply.status, reply.body) == (200, data) and reply.headers["ETag"] != tag
 
 
 def test_samples(org):
