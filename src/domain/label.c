@@ -348,7 +348,7 @@ enum err label_set(struct tx *tx, const struct actor *actor, const struct label_
         err = label_vocabulary_load(tx, actor->site_id, &all);
     if (!err)
         err = find_value(tx, &all, change->value, change->category, &value);
-    for (size_t i = 0; i < asset_count && !err; i++)
+    for (size_t i = 0; value && i < asset_count && !err; i++)
         err = set_one(tx, actor, &assets[i], value, change, &labels_r[i]);
     return err;
 }
@@ -364,10 +364,12 @@ static enum err change_value(struct tx *tx, const struct actor *actor,
     if (!err)
         err = find_value(tx, &all, change->value ? change->value : label->value,
                          change->category ? change->category : label->category, &value);
-    if (!err && strcmp(value->category, label->category) != 0)
-        err = tx_refuse(tx, E400000, "The label is of the category %s.", label->category);
-    if (err || strcmp(value->name, label->value) == 0)
+    if (err || !value)
         return err;
+    if (strcmp(value->category, label->category) != 0)
+        return tx_refuse(tx, E400000, "The label is of the category %s.", label->category);
+    if (strcmp(value->name, label->value) == 0)
+        return E_OK;
     err = label_of(tx, label->content_id, value->name, &other);
     if (!err && other)
         err = tx_refuse(tx, E400000, "The %s has a label '%s' already.", label->content_type,

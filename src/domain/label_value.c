@@ -485,10 +485,10 @@ enum err label_category_update(struct tx *tx, const char *site_id, const char *n
                                const char *new_name, const char *description,
                                struct label_category *category_r)
 {
-    struct label_vocabulary all;
+    struct label_vocabulary all = {NULL, NULL, 0, 0};
     const struct label_category *old = NULL;
     enum err err = open_category(tx, site_id, name, &all, &old);
-    if (err)
+    if (err || !old)
         return err;
     new_name = new_name ? new_name : old->name;
     description = description ? description : old->description;
@@ -502,10 +502,10 @@ enum err label_category_update(struct tx *tx, const char *site_id, const char *n
 
 enum err label_category_delete(struct tx *tx, const char *site_id, const char *name)
 {
-    struct label_vocabulary all;
+    struct label_vocabulary all = {NULL, NULL, 0, 0};
     const struct label_category *category = NULL;
     enum err err = open_category(tx, site_id, name, &all, &category);
-    if (err)
+    if (err || !category)
         return err;
     for (size_t i = 0; i < all.value_count; i++)
         if (strcmp(all.values[i].category, category->name) == 0)

@@ -77,7 +77,7 @@ def test_built_in(site, fmt):
     assert [row["name"] for row in categories(site.admin, fmt=fmt)] == CATEGORIES
     assert all(set(row) == {"name", "description"} and row["description"]
                for row in categories(site.admin, fmt=fmt))
-    some = values(site.admin, "?categories=sensitivity,Certification", fmt=fmt)
+    some = values(site.admin, "?categories=sensitivity,Certification,SENSITIVITY", fmt=fmt)
     assert [row["name"] for row in some] == ["Certified", "Sensitive data"]
     site.admin.refused("400000", "GET", path_of(site.admin, "Values") + "?categories=Fashion", fmt=fmt)
 
