@@ -167,7 +167,7 @@ static enum err label_of(struct tx *tx, const char *content_id, const char *valu
     *label_r = NULL;
     for (size_t i = 0; i < labels.count; i++)
         if (strcmp(labels.items[i].value, value) == 0)
-            *label_r = &labels.items[i];
+            *label_r = labels.items + i;
     return err;
 }
 
