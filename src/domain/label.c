@@ -16,59 +16,31 @@ static const char CERTIFICATION[] = "Certification", CERTIFIED[] = "Certified";
 
 /* ---- values */
 
-struct value {
-    const char *name, *category;
-    bool elevated;
-};
-
-static const struct value VALUES[] = {
-#define LABEL_VALUE(name, category, elevated) {name, category, elevated},
-#include "tbl/label_values.def"
-#undef LABEL_VALUE
-};
-enum { VALUE_COUNT = sizeof VALUES / sizeof *VALUES };
-
 static bool certifies(const char *category)
 {
     return strcmp(category, CERTIFICATION) == 0;
 }
 
-static enum err find_value(struct tx *tx, const char *name, const char *category,
-                           const struct value **value_r)
+static enum err find_value(struct tx *tx, const struct label_vocabulary *all, const char *name,
+                           const char *category, const struct label_value **value_r)
 {
     if (!name || !*name)
         return tx_refuse(tx, E400000, "A label needs a value.");
-    for (size_t i = 0; i < VALUE_COUNT; i++) {
-        if (strcasecmp(VALUES[i].name, name) != 0)
-            continue;
-        if (category && strcasecmp(category, VALUES[i].category) != 0)
-            return tx_refuse(tx, E400000, "The label '%s' is of the category %s.", VALUES[i].name,
-                             VALUES[i].category);
-        *value_r = &VALUES[i];
-        return E_OK;
-    }
-    return tx_refuse(tx, E400000, "There is no label '%.60s'.", name);
-}
-
-static enum err check_filter(struct tx *tx, const struct label_filter *filter)
-{
-    for (size_t i = 0; i < filter->count; i++) {
-        bool known = false;
-        for (size_t v = 0; v < VALUE_COUNT && !known; v++)
-            known = strcasecmp(VALUES[v].category, filter->categories[i]) == 0;
-        if (!known)
-            return tx_refuse(tx, E400000, "There is no category of labels '%.60s'.",
-                             filter->categories[i]);
-    }
+    *value_r = label_value_named(tx, all, name);
+    if (!*value_r)
+        return tx_refuse(tx, E400000, "There is no label '%.128s'.", name);
+    if (category && strcmp(fold(tx->arena, category), fold(tx->arena, (*value_r)->category)) != 0)
+        return tx_refuse(tx, E400000, "The label '%s' is of the category %s.", (*value_r)->name,
+                         (*value_r)->category);
     return E_OK;
 }
 
-static bool passes(const struct label_filter *filter, const char *category)
+static enum err read_filter(struct tx *tx, const struct actor *actor,
+                            const struct label_filter *filter, struct label_filter *resolved_r)
 {
-    for (size_t i = 0; i < filter->count; i++)
-        if (strcasecmp(filter->categories[i], category) == 0)
-            return true;
-    return filter->count == 0;
+    struct label_vocabulary all;
+    enum err err = label_vocabulary_load(tx, actor->site_id, &all);
+    return err ? err : label_filter_resolve(tx, &all, filter, resolved_r);
 }
 
 /* ---- items */
@@ -150,28 +122,53 @@ static struct label read_row(struct tx *tx, struct stmt *stmt)
     };
 }
 
-/* The labels of an item, at most one of each value. */
-static enum err labels_of(struct tx *tx, const char *content_id, struct label *labels,
-                          size_t *count_r)
+/* Labels that were read, in an array that grows. */
+struct labels {
+    struct label *items;
+    size_t count, room;
+};
+
+static void add_label(struct tx *tx, struct labels *labels, const struct label *label)
+{
+    if (labels->count == labels->room) {
+        size_t room = labels->room ? labels->room * 2 : 8;
+        struct label *items = arena_alloc(tx->arena, room * sizeof *items);
+        if (labels->count)
+            memcpy(items, labels->items, labels->count * sizeof *items);
+        labels->items = items;
+        labels->room = room;
+    }
+    labels->items[labels->count++] = *label;
+}
+
+/* Adds the labels of an item that pass, at most one of each value. */
+static enum err labels_of(struct tx *tx, const char *content_id, const struct label_filter *filter,
+                          struct labels *labels)
 {
     enum db_result got;
     struct stmt *stmt = db_prepare(tx->db, "SELECT " COLUMNS JOINS "WHERE l.content_id = ?1 "
                                            "ORDER BY l.category, l.value");
     stmt_text(stmt, 1, content_id);
-    *count_r = 0;
-    while ((got = stmt_step(stmt)) == DB_ROW)
-        if (*count_r < VALUE_COUNT)
-            labels[(*count_r)++] = read_row(tx, stmt);
+    while ((got = stmt_step(stmt)) == DB_ROW) {
+        struct label label = read_row(tx, stmt);
+        if (label_filter_passes(filter, label.category))
+            add_label(tx, labels, &label);
+    }
     return got == DB_DONE ? E_OK : tx_broken(tx);
 }
 
-/* NULL where the item has no label of that value. */
-static const struct label *with_value(const struct label *labels, size_t count, const char *value)
+/* The item's label of that value; NULL where it has none. */
+static enum err label_of(struct tx *tx, const char *content_id, const char *value,
+                         const struct label **label_r)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(labels[i].value, value) == 0)
-            return &labels[i];
-    return NULL;
+    static const struct label_filter all = {NULL, 0};
+    struct labels labels = {NULL, 0, 0};
+    enum err err = labels_of(tx, content_id, &all, &labels);
+    *label_r = NULL;
+    for (size_t i = 0; i < labels.count; i++)
+        if (strcmp(labels.items[i].value, value) == 0)
+            *label_r = labels.items + i;
+    return err;
 }
 
 static enum err find(struct tx *tx, const struct actor *actor, const char *id,
@@ -214,24 +211,19 @@ enum err label_list(struct tx *tx, const struct actor *actor, const struct label
                     size_t asset_count, const struct label_filter *filter, struct label **labels_r,
                     size_t *count_r)
 {
+    struct labels labels = {NULL, 0, 0};
+    struct label_filter resolved;
     enum err err = check_count(tx, asset_count);
     if (!err)
-        err = check_filter(tx, filter);
-    if (err)
-        return err;
-    *labels_r = arena_alloc(tx->arena, asset_count * VALUE_COUNT * sizeof **labels_r);
-    *count_r = 0;
+        err = read_filter(tx, actor, filter, &resolved);
     for (size_t i = 0; i < asset_count && !err; i++) {
         struct content_item item;
-        struct label labels[VALUE_COUNT];
-        size_t count = 0;
         err = open_asset(tx, actor, &assets[i], 0, &item, NULL);
         if (!err)
-            err = labels_of(tx, item.id, labels, &count);
-        for (size_t l = 0; l < count && !err; l++)
-            if (passes(filter, labels[l].category))
-                (*labels_r)[(*count_r)++] = labels[l];
+            err = labels_of(tx, item.id, &resolved, &labels);
     }
+    *labels_r = labels.items;
+    *count_r = labels.count;
     return err;
 }
 
@@ -294,7 +286,8 @@ static enum err drop_label(struct tx *tx, const struct label *label)
 }
 
 /* A label as it begins. */
-static struct label fresh(struct tx *tx, const struct content_item *item, const struct value *value)
+static struct label fresh(struct tx *tx, const struct content_item *item,
+                          const struct label_value *value)
 {
     char *id = arena_alloc(tx->arena, LUID_ROOM);
     const char *note = certifies(value->category) ? item->certification_note : NULL;
@@ -305,7 +298,7 @@ static struct label fresh(struct tx *tx, const struct content_item *item, const 
                           .value = value->name,
                           .message = note ? note : "",
                           .active = true,
-                          .elevated = value->elevated};
+                          .elevated = value->elevated_default};
 }
 
 static enum err change_label(struct tx *tx, const struct label_change *change, struct label *label)
@@ -323,12 +316,11 @@ static enum err change_label(struct tx *tx, const struct label_change *change, s
 }
 
 static enum err set_one(struct tx *tx, const struct actor *actor, const struct label_asset *asset,
-                        const struct value *value, const struct label_change *change,
+                        const struct label_value *value, const struct label_change *change,
                         struct label *label_r)
 {
     struct content_item item;
-    struct label labels[VALUE_COUNT];
-    size_t count;
+    const struct label *old = NULL;
     cap_set held;
     enum err err = open_asset(tx, actor, asset, CAP_BIT(CAP_WRITE), &item, &held);
     if (!err && certifies(value->category) && item.type != TYPE_DATASOURCE)
@@ -336,10 +328,9 @@ static enum err set_one(struct tx *tx, const struct actor *actor, const struct l
     if (!err)
         err = check_certifier(tx, &item, held, value->category);
     if (!err)
-        err = labels_of(tx, item.id, labels, &count);
+        err = label_of(tx, item.id, value->name, &old);
     if (err)
         return err;
-    const struct label *old = with_value(labels, count, value->name);
     *label_r = old ? *old : fresh(tx, &item, value);
     err = change_label(tx, change, label_r);
     return err ? err : write_label(tx, actor, label_r);
@@ -348,31 +339,39 @@ static enum err set_one(struct tx *tx, const struct actor *actor, const struct l
 enum err label_set(struct tx *tx, const struct actor *actor, const struct label_asset *assets,
                    size_t asset_count, const struct label_change *change, struct label *labels_r)
 {
-    const struct value *value = NULL;
+    struct label_vocabulary all;
+    const struct label_value *value = NULL;
     if (!db_lock(tx->db, actor->site_id))
         return tx_broken(tx);
     enum err err = check_count(tx, asset_count);
     if (!err)
-        err = find_value(tx, change->value, change->category, &value);
-    for (size_t i = 0; i < asset_count && !err; i++)
+        err = label_vocabulary_load(tx, actor->site_id, &all);
+    if (!err)
+        err = find_value(tx, &all, change->value, change->category, &value);
+    for (size_t i = 0; value && i < asset_count && !err; i++)
         err = set_one(tx, actor, &assets[i], value, change, &labels_r[i]);
     return err;
 }
 
 /* Another value: of the same category, and new to the item. */
-static enum err change_value(struct tx *tx, const struct label_change *change, struct label *label)
+static enum err change_value(struct tx *tx, const struct actor *actor,
+                             const struct label_change *change, struct label *label)
 {
-    const struct value *value = &VALUES[0];
-    struct label labels[VALUE_COUNT];
-    size_t count;
-    enum err err = find_value(tx, change->value ? change->value : label->value,
-                              change->category ? change->category : label->category, &value);
-    if (!err && strcmp(value->category, label->category) != 0)
-        err = tx_refuse(tx, E400000, "The label is of the category %s.", label->category);
-    if (err || strcmp(value->name, label->value) == 0)
+    struct label_vocabulary all;
+    const struct label_value *value = NULL;
+    const struct label *other = NULL;
+    enum err err = label_vocabulary_load(tx, actor->site_id, &all);
+    if (!err)
+        err = find_value(tx, &all, change->value ? change->value : label->value,
+                         change->category ? change->category : label->category, &value);
+    if (err || !value)
         return err;
-    err = labels_of(tx, label->content_id, labels, &count);
-    if (!err && with_value(labels, count, value->name))
+    if (strcmp(value->category, label->category) != 0)
+        return tx_refuse(tx, E400000, "The label is of the category %s.", label->category);
+    if (strcmp(value->name, label->value) == 0)
+        return E_OK;
+    err = label_of(tx, label->content_id, value->name, &other);
+    if (!err && other)
         err = tx_refuse(tx, E400000, "The %s has a label '%s' already.", label->content_type,
                         value->name);
     label->value = value->name;
@@ -390,7 +389,7 @@ enum err label_update(struct tx *tx, const struct actor *actor, const char *id,
     if (!err)
         err = check_certifier(tx, &item, held, label_r->category);
     if (!err)
-        err = change_value(tx, change, label_r);
+        err = change_value(tx, actor, change, label_r);
     if (!err)
         err = change_label(tx, change, label_r);
     return err ? err : write_label(tx, actor, label_r);
@@ -409,22 +408,20 @@ enum err label_delete(struct tx *tx, const struct actor *actor, const char *id)
     return err ? err : drop_label(tx, &label);
 }
 
+/* Of a resolved filter. */
 static enum err delete_of(struct tx *tx, const struct actor *actor, const struct label_asset *asset,
                           const struct label_filter *filter)
 {
     struct content_item item;
-    struct label labels[VALUE_COUNT];
-    size_t count = 0;
+    struct labels labels = {NULL, 0, 0};
     cap_set held;
     enum err err = open_asset(tx, actor, asset, CAP_BIT(CAP_WRITE), &item, &held);
     if (!err)
-        err = labels_of(tx, item.id, labels, &count);
-    for (size_t i = 0; i < count && !err; i++) {
-        if (!passes(filter, labels[i].category))
-            continue;
-        err = check_certifier(tx, &item, held, labels[i].category);
+        err = labels_of(tx, item.id, filter, &labels);
+    for (size_t i = 0; i < labels.count && !err; i++) {
+        err = check_certifier(tx, &item, held, labels.items[i].category);
         if (!err)
-            err = drop_label(tx, &labels[i]);
+            err = drop_label(tx, &labels.items[i]);
     }
     return err;
 }
@@ -433,13 +430,14 @@ enum err label_delete_all(struct tx *tx, const struct actor *actor,
                           const struct label_asset *assets, size_t asset_count,
                           const struct label_filter *filter)
 {
+    struct label_filter resolved;
     if (!db_lock(tx->db, actor->site_id))
         return tx_broken(tx);
     enum err err = check_count(tx, asset_count);
     if (!err)
-        err = check_filter(tx, filter);
+        err = read_filter(tx, actor, filter, &resolved);
     for (size_t i = 0; i < asset_count && !err; i++)
-        err = delete_of(tx, actor, &assets[i], filter);
+        err = delete_of(tx, actor, &assets[i], &resolved);
     return err;
 }
 
@@ -453,21 +451,25 @@ static bool same_text(const char *a, const char *b)
 enum err label_follow(struct tx *tx, const struct actor *actor, const struct content_item *before,
                       bool certified, const char *note)
 {
-    static const struct value certification = {CERTIFIED, CERTIFICATION, false};
-    struct label labels[VALUE_COUNT];
-    size_t count;
+    struct label_vocabulary all;
+    const struct label_value *value = NULL;
+    const struct label *old = NULL;
     bool noted = !same_text(note, before->certification_note);
     if (before->type != TYPE_DATASOURCE || (certified == before->is_certified && !noted))
         return E_OK;
-    enum err err = labels_of(tx, before->id, labels, &count);
+    enum err err = label_of(tx, before->id, CERTIFIED, &old);
     if (err)
         return err;
-    const struct label *old = with_value(labels, count, CERTIFIED);
     if (!certified && before->is_certified)
         return old ? drop_row(tx, old->id) : E_OK;
     if (!certified && !old)
         return E_OK;
-    struct label label = old ? *old : fresh(tx, before, &certification);
+    err = label_vocabulary_load(tx, actor->site_id, &all);
+    if (!err)
+        err = find_value(tx, &all, CERTIFIED, NULL, &value);
+    if (err)
+        return err;
+    struct label label = old ? *old : fresh(tx, before, value);
     label.active = certified;
     label.message = note ? note : "";
     return write_row(tx, actor, &label);

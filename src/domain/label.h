@@ -1,5 +1,6 @@
 /* label: what people say of data sources and flows for all to see: certified, of doubtful
- * quality, sensitive (tbl/label_values.def). Of each value an item has one label at most.
+ * quality, sensitive, or what a site adds (label_value.h). Of each value an item has one label at
+ * most.
  *
  * The certification of a data source is one fact with two doors: the label Certified, and
  * isCertified of the data source. It is certified while it has the label and that is
@@ -13,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "domain/label_value.h"
 
 struct actor;
 struct content_item;
@@ -30,12 +32,6 @@ struct label {
 /* As requests name it: "datasource", a LUID. */
 struct label_asset {
     const char *content_type, *id;
-};
-
-/* Which labels: those of the categories, in any case; none given: all. */
-struct label_filter {
-    const char *const *categories;
-    size_t count;
 };
 
 /* Of all functions: E400000 for a type that has no labels; E404000 (the methods document no

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rest/call.h"
+#include "rest/call_labels.h"
 #include "rest/handlers.h"
 
 static void write_label(const struct call *call, struct el *el, const struct label *label)
@@ -51,8 +52,7 @@ static enum err read_assets(struct call *call, struct label_asset **assets_r, si
     return E_OK;
 }
 
-/* categories=A,B of the query. */
-static struct label_filter read_filter(struct call *call)
+struct label_filter call_label_filter(struct call *call)
 {
     const char *text = query_get(&call->query, "categories");
     size_t count = 0;
@@ -96,7 +96,7 @@ static enum err labels_get_call(struct call *call)
     struct label_asset *assets;
     struct label *labels;
     size_t asset_count, count;
-    struct label_filter filter = read_filter(call);
+    struct label_filter filter = call_label_filter(call);
     enum err err = read_assets(call, &assets, &asset_count);
     if (!err)
         err = label_list(&call->tx, call->actor, assets, asset_count, &filter, &labels, &count);
@@ -130,7 +130,7 @@ static enum err labels_delete_call(struct call *call)
 {
     struct label_asset *assets;
     size_t count;
-    struct label_filter filter = read_filter(call);
+    struct label_filter filter = call_label_filter(call);
     enum err err = read_assets(call, &assets, &count);
     return err ? err : label_delete_all(&call->tx, call->actor, assets, count, &filter);
 }

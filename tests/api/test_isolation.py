@@ -192,12 +192,20 @@ def make_label(site):
             "labelList"]["label"][0]["id"]
 
 
+def make_label_value(site):
+    name = site.named("value")
+    site.admin.ok("PUT", f"{site.admin.site}/labelValues", {"labelValue": {
+        "name": name, "category": "Sensitivity", "description": site.named("description")}})
+    return name
+
+
 MAKERS = {"user-id": make_user, "project-id": make_project, "client-id": make_app,
           "secret-id": make_secret, "group-id": make_group, "group-set-id": make_group_set,
           "job-id": make_job, "eas-id": make_eas, "workbook-id": published("workbook"),
           "view-id": make_view, "datasource-id": published("datasource"),
           "luid": lambda site: site.things["workbook-id"],  # of that type
           "flow-id": published("flow"), "custom-view-id": make_custom_view, "label-id": make_label,
+          "label-value-name": make_label_value,
           "flow-run-id": make_flow_run, "task-id": make_flow_task}
 
 
