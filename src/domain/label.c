@@ -29,7 +29,8 @@ static enum err find_value(struct tx *tx, const struct label_vocabulary *all, co
     *value_r = label_value_named(tx, all, name);
     if (!*value_r)
         return tx_refuse(tx, E400000, "There is no label '%.128s'.", name);
-    if (category && strcmp(fold(tx->arena, category), fold(tx->arena, (*value_r)->category)) != 0)
+    const struct label_category *given = category ? label_category_named(tx, all, category) : NULL;
+    if (category && (!given || strcmp(given->name, (*value_r)->category) != 0))
         return tx_refuse(tx, E400000, "The label '%s' is of the category %s.", (*value_r)->name,
                          (*value_r)->category);
     return E_OK;

@@ -102,10 +102,13 @@ const struct label_value *label_value_named(struct tx *tx, const struct label_vo
     return NULL;
 }
 
-static const struct label_category *
-category_named(struct tx *tx, const struct label_vocabulary *all, const char *name)
+/* Warnings were called so once. */
+const struct label_category *label_category_named(struct tx *tx, const struct label_vocabulary *all,
+                                                  const char *name)
 {
     const char *key = fold(tx->arena, name);
+    if (strcmp(key, "warning") == 0)
+        key = "dataqualitywarning";
     for (size_t i = 0; i < all->category_count; i++)
         if (strcmp(all->categories[i].key, key) == 0)
             return &all->categories[i];
@@ -128,7 +131,8 @@ enum err label_filter_resolve(struct tx *tx, const struct label_vocabulary *all,
     const char **names = arena_alloc(tx->arena, CATEGORY_ROOM * sizeof *names);
     *resolved_r = (struct label_filter){names, 0};
     for (size_t i = 0; i < filter->count; i++) {
-        const struct label_category *category = category_named(tx, all, filter->categories[i]);
+        const struct label_category *category =
+            label_category_named(tx, all, filter->categories[i]);
         if (!category)
             return tx_refuse(tx, E400000, "There is no category of labels '%.128s'.",
                              filter->categories[i]);
@@ -272,7 +276,7 @@ static enum err change_value(struct tx *tx, const struct label_vocabulary *all,
 {
     enum err err = E_OK;
     const struct label_category *category =
-        change->category ? category_named(tx, all, change->category) : NULL;
+        change->category ? label_category_named(tx, all, change->category) : NULL;
     if (change->category && (!category || strcmp(category->name, value->category) != 0))
         err = tx_refuse(tx, E400000, "The label value '%s' is of the category %s.", value->name,
                         value->category);
@@ -307,7 +311,7 @@ static enum err new_value(struct tx *tx, const struct label_vocabulary *all,
 {
     if (!change->category)
         return tx_refuse(tx, E400000, "A label value needs a category.");
-    const struct label_category *category = category_named(tx, all, change->category);
+    const struct label_category *category = label_category_named(tx, all, change->category);
     if (!category)
         return tx_refuse(tx, E400000, "There is no category of labels '%.128s'.", change->category);
     if (strcmp(category->name, CERTIFICATION) == 0)
@@ -403,7 +407,7 @@ static enum err open_category(struct tx *tx, const char *site_id, const char *na
     enum err err = label_vocabulary_load(tx, site_id, all);
     if (err)
         return err;
-    *category_r = category_named(tx, all, name);
+    *category_r = label_category_named(tx, all, name);
     if (!*category_r)
         return tx_refuse(tx, E404000, "The label category '%.128s' could not be found.", name);
     if ((*category_r)->built_in)
@@ -419,7 +423,7 @@ static enum err check_category(struct tx *tx, const struct label_vocabulary *all
         err = check_description(tx, CATEGORY, description);
     if (err)
         return err;
-    const struct label_category *other = category_named(tx, all, name);
+    const struct label_category *other = label_category_named(tx, all, name);
     return other && other != old
                ? tx_refuse(tx, E400000, "There is a label category '%s' already.", other->name)
                : E_OK;

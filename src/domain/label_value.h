@@ -63,6 +63,8 @@ enum err label_vocabulary_load(struct tx *tx, const char *site_id, struct label_
 /* NULL where there is none of that name. */
 const struct label_value *label_value_named(struct tx *tx, const struct label_vocabulary *all,
                                             const char *name);
+const struct label_category *label_category_named(struct tx *tx, const struct label_vocabulary *all,
+                                                  const char *name);
 /* The filter with the categories as they are written, each once; E400000 for an unknown
  * one. */
 enum err label_filter_resolve(struct tx *tx, const struct label_vocabulary *all,

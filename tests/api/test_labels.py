@@ -111,6 +111,7 @@ def test_several(org, flow, fmt):
         (two, "Certified"), (two, "Deprecated"), (two, "Warning"), (two, "Sensitive data"),
         (one, "Deprecated")]
     assert values(org.admin, two, "?categories=DataQualityWarning") == ["Deprecated", "Warning"]
+    assert values(org.admin, two, "?categories=warning") == ["Deprecated", "Warning"]
     assert values(org.admin, two, "?categories=certification,Sensitivity") == ["Certified", "Sensitive data"]
     assert values(org.admin, one, "?categories=Certification") == []
     refused(org.admin, "400000", "POST", listed(one), "?categories=Fashion", fmt=fmt)
