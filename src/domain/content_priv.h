@@ -33,6 +33,9 @@ bool content_name_blank(const char *name);
 enum err content_counted(struct tx *tx, const char *site_id, const char *type_name, int64_t items,
                          int64_t bytes);
 
+/* The id of the workbook's view of that name; NULL: none. */
+const char *view_of_sheet(struct tx *tx, const char *workbook_id, const char *name);
+
 /* Makes the workbook's views those of the spec; LUIDs stay with names (view.c). */
 struct publish_spec;
 enum err publish_views(struct tx *tx, const char *site_id, const char *workbook_id,

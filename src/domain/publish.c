@@ -327,24 +327,13 @@ static enum err write_connections(struct tx *tx, const struct publish_spec *spec
     return E_OK;
 }
 
-static const char *view_named(struct tx *tx, const char *workbook_id, const char *name)
-{
-    struct stmt *stmt =
-        db_prepare(tx->db, "SELECT id FROM view WHERE workbook_id = ?1 AND name = ?2");
-    stmt_text(stmt, 1, workbook_id);
-    stmt_text(stmt, 2, name);
-    const char *id = stmt_step(stmt) == DB_ROW ? tx_text(tx, stmt, 0) : NULL;
-    stmt_reset(stmt);
-    return id;
-}
-
 static enum err write_tags(struct tx *tx, const struct actor *actor,
                            const struct publish_spec *spec, const char *id)
 {
     enum err err = E_OK;
     for (size_t i = 0; i < spec->tag_count && !err; i++) {
         const struct publish_tag *tag = &spec->tags[i];
-        const char *tagged = tag->view ? view_named(tx, id, tag->view) : id;
+        const char *tagged = tag->view ? view_of_sheet(tx, id, tag->view) : id;
         if (tagged)
             err =
                 tag_publish(tx, actor, tag->view ? TYPE_VIEW : spec->type, tagged, &tag->label, 1);

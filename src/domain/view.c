@@ -238,8 +238,7 @@ enum err view_delete(struct tx *tx, const struct actor *actor, const char *id)
 
 /* ---- publishing */
 
-/* The id of the workbook's view of that name; NULL: none. */
-static const char *view_named(struct tx *tx, const char *workbook_id, const char *name)
+const char *view_of_sheet(struct tx *tx, const char *workbook_id, const char *name)
 {
     struct stmt *stmt =
         db_prepare(tx->db, "SELECT id FROM view WHERE workbook_id = ?1 AND name = ?2");
@@ -255,7 +254,7 @@ static enum err write_view(struct tx *tx, const char *site_id, const struct cont
                            const char **id_r)
 {
     char id[LUID_ROOM];
-    const char *old = view_named(tx, workbook->id, view->name);
+    const char *old = view_of_sheet(tx, workbook->id, view->name);
     struct stmt *stmt = db_prepare(
         tx->db,
         old ? "UPDATE view SET content_url = ?2, view_url_name = ?3, sheet_type = ?4, position = "
