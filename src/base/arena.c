@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_DEFAULT = 4096, BLOCK_MIN = 8192 };
+enum { FIRST_DEFAULT = 4096, BLOCK_MIN = 8192, ARRAY_FIRST = 16 };
 
 struct block {
     struct block *next; /* older block */
@@ -126,6 +126,16 @@ char *arena_strndup(struct arena *arena, const char *text, size_t len)
         memcpy(out, text, len);
     out[len] = '\0';
     return out;
+}
+
+void *arena_widen(struct arena *arena, const void *old, size_t *room, size_t size)
+{
+    size_t count = *room;
+    *room = count ? 2 * count : ARRAY_FIRST;
+    void *wide = arena_alloc(arena, *room * size);
+    if (count)
+        memcpy(wide, old, count * size);
+    return wide;
 }
 
 char *arena_strdup(struct arena *arena, const char *text)

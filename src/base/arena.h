@@ -26,6 +26,9 @@ void arena_reset(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t size) __attribute__((malloc, alloc_size(2)));
 /* The same, cleared. */
 void *arena_zalloc(struct arena *arena, size_t size) __attribute__((malloc, alloc_size(2)));
+/* A copy of an array of *room elements with room for twice as many (16 where there were
+ * none), which it sets; the old one stays until the arena ends. */
+void *arena_widen(struct arena *arena, const void *old, size_t *room, size_t size);
 /* Copies; arena_strdup(NULL) is NULL. */
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t len);

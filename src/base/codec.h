@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Room for the text of `n` bytes in base64, with padding and the final NUL. */
 #define BASE64_ROOM(n) (((n) + 2) / 3 * 4 + 1)
@@ -25,6 +26,8 @@ void hex_encode(const void *bytes, size_t len, char *out);
  * an encoded NUL. plus_is_space: the form of query strings. */
 bool percent_decode(const char *text, size_t len, bool plus_is_space, char *out);
 
+/* Writes a character (1 to 4 bytes) and answers how many. */
+size_t utf8_put(uint32_t code, char *out);
 /* True where the bytes are well-formed UTF-8 without NUL. */
 bool utf8_valid(const char *text, size_t len);
 

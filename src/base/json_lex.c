@@ -6,8 +6,6 @@
 #include "base/arena.h"
 #include "base/codec.h"
 
-enum { NAMES_FIRST = 16 };
-
 bool json_lex_fail(struct json_lex *lex, enum json_fault fault)
 {
     lex->fault = fault;
@@ -141,21 +139,6 @@ bool json_lex_string(struct json_lex *lex, struct json_string *string_r)
     return !wide || utf8_valid(start, string_r->len) || json_lex_fail(lex, JSON_UTF8);
 }
 
-/* Writes the code point as UTF-8 and answers how many bytes that took. */
-static size_t put_utf8(char *out, uint32_t code)
-{
-    if (code < 0x80) {
-        out[0] = (char)code;
-        return 1;
-    }
-    size_t more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    static const unsigned char lead[] = {0, 0xC0, 0xE0, 0xF0};
-    for (size_t i = more; i > 0; i--, code >>= 6)
-        out[i] = (char)(0x80 | (code & 0x3F));
-    out[0] = (char)(lead[more] | code);
-    return more + 1;
-}
-
 static char simple_escape(char c)
 {
     switch (c) {
@@ -192,7 +175,7 @@ size_t json_unescape(char *text, size_t len)
                 code = 0x10000 + ((code - 0xD800) << 10) + ((uint32_t)hex_four(in + 2) - 0xDC00);
                 in += 6;
             }
-            out += put_utf8(out, code);
+            out += utf8_put(code, out);
         }
     }
     return (size_t)(out - text);
@@ -210,14 +193,8 @@ static uint32_t name_hash(const char *text, size_t len)
 
 static void keep_name(struct json_lex *lex, const struct json_name *name)
 {
-    if (lex->name_count == lex->name_room) {
-        size_t room = lex->name_room ? 2 * lex->name_room : NAMES_FIRST;
-        struct json_name *wider = arena_alloc(lex->arena, room * sizeof *wider);
-        if (lex->name_count)
-            memcpy(wider, lex->names, lex->name_count * sizeof *wider);
-        lex->names = wider;
-        lex->name_room = room;
-    }
+    if (lex->name_count == lex->name_room)
+        lex->names = arena_widen(lex->arena, lex->names, &lex->name_room, sizeof *name);
     lex->names[lex->name_count++] = *name;
 }
 

@@ -1,6 +1,8 @@
 /* eas_config.c: see eas_config.h. */
 #include "cli/eas_config.h"
 
+#include <string.h>
+
 #include "cli/config.h"
 #include "trust/flights.h"
 
@@ -19,7 +21,8 @@ struct jwt_policy eas_policy_of(const struct config *config)
     policy.max_life_s = config_span(config, "eas-max-life") / 1000;
     policy.scp_string = config_bool(config, "eas-scp-string");
     policy.barred = config_text(config, "eas-refused-algorithms");
-    policy.user_claim = config_text(config, "eas-user-claim");
+    const char *claim = config_text(config, "eas-user-claim");
+    policy.user_claim = *claim && strcmp(claim, "sub") != 0 ? claim : NULL;
     return policy;
 }
 

@@ -16,7 +16,7 @@ static const struct label_value BUILT_IN_VALUES[] = {
 };
 
 static const struct label_category BUILT_IN_CATEGORIES[] = {
-#define LABEL_CATEGORY(name, description) {name, description, NULL, true},
+#define LABEL_CATEGORY(name, older, description) {name, description, NULL, older},
 #include "tbl/label_values.def"
 };
 
@@ -102,15 +102,13 @@ const struct label_value *label_value_named(struct tx *tx, const struct label_vo
     return NULL;
 }
 
-/* Warnings were called so once. */
 const struct label_category *label_category_named(struct tx *tx, const struct label_vocabulary *all,
                                                   const char *name)
 {
     const char *key = fold(tx->arena, name);
-    if (strcmp(key, "warning") == 0)
-        key = "dataqualitywarning";
     for (size_t i = 0; i < all->category_count; i++)
-        if (strcmp(all->categories[i].key, key) == 0)
+        if (strcmp(all->categories[i].key, key) == 0 ||
+            (all->categories[i].older && strcmp(all->categories[i].older, key) == 0))
             return &all->categories[i];
     return NULL;
 }
@@ -410,7 +408,7 @@ static enum err open_category(struct tx *tx, const char *site_id, const char *na
     *category_r = label_category_named(tx, all, name);
     if (!*category_r)
         return tx_refuse(tx, E404000, "The label category '%.128s' could not be found.", name);
-    if ((*category_r)->built_in)
+    if ((*category_r)->older)
         return tx_refuse(tx, E400000, "The label category %s is built in.", (*category_r)->name);
     return E_OK;
 }
@@ -435,7 +433,7 @@ static enum err insert_category(struct tx *tx, const char *site_id, const char *
     struct stmt *stmt =
         db_prepare(tx->db, "INSERT INTO label_category (site_id, name, name_key, description) "
                            "VALUES (?1, ?2, ?3, ?4)");
-    *category_r = (struct label_category){name, description, fold(tx->arena, name), false};
+    *category_r = (struct label_category){name, description, fold(tx->arena, name), NULL};
     stmt_text(stmt, 1, site_id);
     stmt_text(stmt, 2, name);
     stmt_text(stmt, 3, category_r->key);

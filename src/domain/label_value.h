@@ -37,7 +37,7 @@ struct label_value {
 struct label_category {
     const char *name, *description;
     const char *key;
-    bool built_in;
+    const char *older; /* of a built-in one: what it was called once, without case; else NULL */
 };
 
 /* All that a site has: the built-in ones first. */

@@ -14,7 +14,6 @@ enum {
     HEADER_FEW = 8,         /* of a column: its first number, how many rows it has */
     FILE_ALIGNED = 1 << 16, /* the size of a file */
     DIRECTORY_ZEROS = 40,   /* that end the directory */
-    BLOBS_FEW = 64,
 };
 
 void hyper_write_begin(struct hyper_writer *w, const struct hyper *model, unsigned version, int fd,
@@ -75,14 +74,8 @@ static struct hyper_blob *begin_blob(struct hyper_writer *w, const struct hyper_
         hyper_refuse(w->model, w->fault, "it would have more than %d parts.", HYPER_BLOBS_MOST);
         return NULL;
     }
-    if (w->blob_count == w->blob_room) {
-        size_t room = w->blob_room ? 2 * w->blob_room : BLOBS_FEW;
-        struct hyper_blob *blobs = arena_alloc(w->arena, room * sizeof *blobs);
-        if (w->blob_count)
-            memcpy(blobs, w->blobs, w->blob_count * sizeof *blobs);
-        w->blobs = blobs;
-        w->blob_room = room;
-    }
+    if (w->blob_count == w->blob_room)
+        w->blobs = arena_widen(w->arena, w->blobs, &w->blob_room, sizeof *w->blobs);
     struct hyper_blob *blob = &w->blobs[w->blob_count++];
     *blob = (struct hyper_blob){.key = *key, .tag = tag, .offset = w->at};
     w->sum = w->seed;

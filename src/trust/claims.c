@@ -7,7 +7,6 @@
 #include "base/arena.h"
 #include "base/json_lex.h"
 
-enum { ROOM_FIRST = 16 };
 static const int64_t WHOLE_MAX = (int64_t)1 << 53; /* beyond it a double is no exact number */
 
 struct reader {
@@ -41,17 +40,6 @@ static const char *fault_text(const struct reader *reader)
         break;
     }
     return "not JSON";
-}
-
-/* A wider copy of an array in the arena; the old one stays until the arena ends. */
-static void *widen(struct arena *arena, const void *old, size_t *room, size_t size)
-{
-    size_t count = *room;
-    *room = count ? 2 * count : ROOM_FIRST;
-    void *wide = arena_alloc(arena, *room * size);
-    if (count)
-        memcpy(wide, old, count * size);
-    return wide;
 }
 
 static bool read_string(struct reader *reader, struct claims_member *value_r)
@@ -113,7 +101,7 @@ static bool read_object(struct reader *reader, struct claims *claims)
         if (!claims)
             continue;
         if (claims->count == room)
-            claims->members = widen(reader->lex.arena, claims->members, &room, sizeof member);
+            claims->members = arena_widen(reader->lex.arena, claims->members, &room, sizeof member);
         claims->members[claims->count++] = member;
     }
     json_lex_leave(&reader->lex, &open);
@@ -232,7 +220,7 @@ bool claims_strings(struct arena *arena, struct claims_member *member, const cha
             !json_lex_more(&reader.lex, ']', &done))
             return false;
         if (count == room)
-            list = widen(arena, list, &room, sizeof *list);
+            list = arena_widen(arena, list, &room, sizeof *list);
         list[count++] = claims_string(&item);
     }
     *list_r = list;
@@ -259,7 +247,7 @@ bool claims_objects(struct arena *arena, struct claims_member *member, size_t mo
         if (++*count_r > most)
             return false;
         if (*count_r > room)
-            list = widen(arena, list, &room, sizeof *list);
+            list = arena_widen(arena, list, &room, sizeof *list);
         list[*count_r - 1] = item;
     }
     for (size_t i = 0; i < *count_r; i++)

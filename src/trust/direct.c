@@ -23,6 +23,7 @@ struct checking {
     struct jwt_policy policy;         /* of the kind */
     const char *key;                  /* of the issuer, into what is known */
     const struct known_issuer *known; /* what was found there, or NULL */
+    bool user_known;
 };
 
 static bool refuse(struct checking *c, enum trust_check check, const char *expected,
@@ -163,6 +164,7 @@ static bool take_known_user(struct checking *c)
         return false;
     c->out->user = known.user;
     c->out->known_since = known.read_at;
+    c->user_known = true;
     return true;
 }
 
@@ -177,7 +179,7 @@ static void keep_known(struct checking *c)
             r->known, c->key, r->generation,
             &(struct known_issuer){
                 .app = c->app, .secret = c->secret, .eas = c->out->eas, .site = c->out->site});
-    if (c->out->known_since == c->tx->now)
+    if (!c->user_known)
         known_user_put(r->known, user_key(c), r->generation,
                        &(struct known_user){c->out->user, c->tx->now});
 }
@@ -226,18 +228,24 @@ static void choose_policy(struct checking *c)
     c->policy.kind = kind;
     if (c->policy.scp_string)
         c->out->scopes = scopes_of(c->tx->arena, &c->out->jwt, true);
-    const char *claim = kind == JWT_EAS ? r->eas_policy->user_claim : NULL;
-    if (claim && strcmp(claim, "sub") != 0)
-        c->out->jwt.sub = jwt_claim_text(c->tx->arena, &c->out->jwt, claim, &c->out->jwt.odd.sub);
     if (kind != JWT_EAS || !c->out->eas.site_id)
         return;
     c->policy.other_audience = r->bare_audience ? c->policy.audience : NULL;
     c->policy.audience = arena_printf(c->tx->arena, "tableau:%s", c->out->eas.site_id);
 }
 
+/* Where another claim holds the user's name, it is what sub is otherwise. */
+static void take_user_claim(struct checking *c)
+{
+    struct jwt *jwt = &c->out->jwt;
+    if (c->policy.kind == JWT_EAS && c->policy.user_claim)
+        jwt->sub = jwt_claim_text(c->tx->arena, jwt, c->policy.user_claim, &jwt->odd.sub);
+}
+
 static bool check_alg(struct checking *c)
 {
     choose_policy(c);
+    take_user_claim(c);
     c->out->verdict = jwt_check_alg(c->tx->arena, &c->out->jwt, &c->policy, c->trail);
     return !c->out->verdict.failed;
 }

@@ -589,9 +589,8 @@ static bool subject_holds(struct check *check)
 static const char *subject_expected(struct check *check)
 {
     const char *claim = check->policy->kind == JWT_EAS ? check->policy->user_claim : NULL;
-    if (!claim || strcmp(claim, "sub") == 0)
-        return "sub, the name of a user";
-    return arena_printf(check->arena, "%.100s, the name of a user", claim);
+    return claim ? arena_printf(check->arena, "%.100s, the name of a user", claim)
+                 : "sub, the name of a user";
 }
 
 static const char *subject_found(struct check *check)

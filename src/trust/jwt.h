@@ -112,7 +112,8 @@ struct jwt_policy {
     enum jwt_kind kind;
     bool scp_string;    /* scp may be one string, separated by spaces */
     const char *barred; /* algorithms that are refused (JWT_EAS), separated by spaces; or NULL */
-    const char *user_claim; /* JWT_EAS: that holds the user's name; NULL: sub */
+    const char
+        *user_claim; /* JWT_EAS: that holds the user's name, where it is not sub; NULL: sub */
 };
 
 struct jws_alg;

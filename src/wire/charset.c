@@ -12,26 +12,6 @@
 
 enum charset { CHARSET_UTF8, CHARSET_UTF16, CHARSET_LATIN1, CHARSET_ASCII, CHARSET_UNKNOWN };
 
-static char *utf8_put(char *out, unsigned c)
-{
-    if (c < 0x80) {
-        *out++ = (char)c;
-    } else if (c < 0x800) {
-        *out++ = (char)(0xC0 | c >> 6);
-        *out++ = (char)(0x80 | (c & 0x3F));
-    } else if (c < 0x10000) {
-        *out++ = (char)(0xE0 | c >> 12);
-        *out++ = (char)(0x80 | (c >> 6 & 0x3F));
-        *out++ = (char)(0x80 | (c & 0x3F));
-    } else {
-        *out++ = (char)(0xF0 | c >> 18);
-        *out++ = (char)(0x80 | (c >> 12 & 0x3F));
-        *out++ = (char)(0x80 | (c >> 6 & 0x3F));
-        *out++ = (char)(0x80 | (c & 0x3F));
-    }
-    return out;
-}
-
 static unsigned unit16(const unsigned char *p, bool big)
 {
     return big ? (unsigned)(p[0] << 8 | p[1]) : (unsigned)(p[1] << 8 | p[0]);
@@ -53,7 +33,7 @@ static void from_utf16(struct arena *arena, struct span *text)
                 i++;
             }
         }
-        end = utf8_put(end, c);
+        end += utf8_put(c, end);
     }
     *text = (struct span){out, (size_t)(end - out)};
 }
@@ -62,7 +42,7 @@ static void from_latin1(struct arena *arena, struct span *text)
 {
     char *out = arena_alloc(arena, text->len * 2), *end = out;
     for (size_t i = 0; i < text->len; i++)
-        end = utf8_put(end, (unsigned char)text->bytes[i]);
+        end += utf8_put((unsigned char)text->bytes[i], end);
     *text = (struct span){out, (size_t)(end - out)};
 }
 
