@@ -55,7 +55,7 @@ def test_many_first_sign_ins_fetch_once(org, key):
     gate = threading.Event()
     with Provider([key]) as provider:
         def held(handler):
-            gate.wait(30)
+            gate.wait(TIMEOUT_MS / 2000)  # never beyond the server's patience
             provider.key_set(handler)
 
         provider.answers[JWKS] = held
