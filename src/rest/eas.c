@@ -9,6 +9,7 @@
 
 #include "rest/call.h"
 #include "rest/handlers.h"
+#include "trust/issuers.h"
 
 enum { LIMIT_BEFORE_SEVERAL = 1 };
 
@@ -44,6 +45,14 @@ static struct eas_rules rules_of(const struct call *call)
                               .server_admin = actor_is_server_admin(call->actor)};
 }
 
+/* Who has mended a provider and registers it again need not wait for what failed before.
+ * On this node; the others find out in their time. */
+static void answer_with(struct call *call, const struct eas *eas)
+{
+    issuers_look_anew(call->config->issuers, eas->issuer_url, eas->jwks_uri);
+    write_eas(call, doc_child(call->out, "externalAuthorizationServer"), eas);
+}
+
 static enum err eas_register_call(struct call *call)
 {
     struct eas eas;
@@ -51,7 +60,7 @@ static enum err eas_register_call(struct call *call)
     struct eas_rules rules = rules_of(call);
     enum err err = eas_register(&call->tx, call->session->site_id, &spec, &rules, &eas);
     if (!err)
-        write_eas(call, doc_child(call->out, "externalAuthorizationServer"), &eas);
+        answer_with(call, &eas);
     return err;
 }
 
@@ -99,7 +108,7 @@ static enum err eas_update_call(struct call *call)
         err = eas_update(&call->tx, call->session->site_id, call_param(call, "eas-id"), &spec,
                          &rules, &eas);
     if (!err)
-        write_eas(call, doc_child(call->out, "externalAuthorizationServer"), &eas);
+        answer_with(call, &eas);
     return err;
 }
 

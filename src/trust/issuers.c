@@ -581,6 +581,19 @@ void issuers_fetch(struct issuers *issuers, const struct keys_request *request)
         fly(issuers, entry);
 }
 
+void issuers_look_anew(struct issuers *issuers, const char *issuer, const char *jwks_uri)
+{
+    char *key = key_of(&(struct keys_request){.issuer = issuer, .jwks_uri = jwks_uri});
+    pthread_mutex_lock(&issuers->lock);
+    struct entry *entry = map_get(issuers->entries, key);
+    if (entry) {
+        entry->failures = 0;
+        entry->fetch_after = entry->unknown_after = 0;
+    }
+    pthread_mutex_unlock(&issuers->lock);
+    free(key);
+}
+
 /* ---- one look */
 
 bool issuers_look(struct issuers *issuers, const char *issuer, const char *jwks_uri,

@@ -14,7 +14,8 @@
  *   - when a token names a kid that the set lacks, at most once a minute, unless the
  *     set was asked for after the token had come;
  *   - after a failure not before a minute; where there are no keys to go on with,
- *     not before ten seconds the first three times.
+ *     not before ten seconds the first three times;
+ *   - without these waits once an administrator has registered the issuer again.
  * There is one fetch at a time for an issuer, however many wait. While fetching
  * fails, or takes longer than a second, the last good keys are used, for `keep_ms`
  * after they came; a key set that was fetched and lacks a key ends that key.
@@ -105,6 +106,11 @@ void issuers_await(struct issuers *issuers, const struct keys_request *request,
                    struct issuer_wait *wait);
 /* After KEYS_WAIT, without threads: fetches here and now. */
 void issuers_fetch(struct issuers *issuers, const struct keys_request *request);
+
+/* An administrator registered or changed a server with this issuer: sign-ins do not wait
+ * for the times after a failure or an unknown kid that were noted before. Keys that are
+ * there stay. jwks_uri: as in keys_request. */
+void issuers_look_anew(struct issuers *issuers, const char *issuer, const char *jwks_uri);
 
 /* ---- one look at an issuer, for `easel eas check`: every document that was asked
  * for is told, then the keys. False where the issuer would not do. */

@@ -102,7 +102,10 @@ def token(key, issuer, sub, aud="tableau", scopes=("tableau:content:read",), lif
 class Provider:
     """Documents on loopback. `answers` maps a path to what is answered there: a dict
     (as JSON), bytes, or a function of the request handler; what is not in it is 404.
-    `asked` counts the requests by path. tls: an SSLContext, for https."""
+    `asked` counts the requests by path. tls: an SSLContext, for https. No two providers
+    of a run have the same port: the server keeps what it knew of an issuer."""
+
+    ports = set()
 
     def __init__(self, keys=(), path="", host="127.0.0.1", oidc=True, oauth=False, headers=None,
                  tls=None):
@@ -125,7 +128,7 @@ class Provider:
 
         ThreadingHTTPServer.daemon_threads = True
         ThreadingHTTPServer.request_queue_size = 128
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = self.listen(Handler)
         self.server.handle_error = lambda *_: None  # clients that hang up
         self.port = self.server.server_address[1]
         self.origin = f"{'https' if tls else 'http'}://{host}:{self.port}"
@@ -139,6 +142,15 @@ class Provider:
         self.answers[JWKS] = self.key_set
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
         self.thread.start()
+
+    @classmethod
+    def listen(cls, handler):
+        while True:
+            server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+            if server.server_address[1] not in cls.ports:
+                cls.ports.add(server.server_address[1])
+                return server
+            server.server_close()
 
     def __enter__(self):
         return self

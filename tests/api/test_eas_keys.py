@@ -208,6 +208,26 @@ def test_the_last_good_keys_go_on_while_the_provider_is_down(org, fault):
     remove(org.admin, eas)
 
 
+@pytest.mark.parametrize("how", ["registered again", "changed"])
+def test_a_mended_provider_is_asked_once_it_is_registered_again(org, key, how):
+    with Provider([]) as provider:
+        eas = register(org.admin, provider.issuer)
+        jwt = provider.token(org.name("Viewer"), key=key)
+        for _ in range(2):  # the second is the one more fetch of an unknown kid
+            check_refusal(org.jwt_reply(jwt), 401001, 401)
+        provider.keys = [key]
+        check_refusal(org.jwt_reply(jwt), 401001, 401)  # not asked again so soon
+        if how == "changed":
+            org.admin.ok("PUT", f"{org.admin.site}/connected-apps/external-authorization-servers/"
+                         f"{eas['id']}", {"externalAuthorizationServer": {
+                             "issuerUrl": provider.issuer}})
+        else:
+            remove(org.admin, eas)
+            eas = register(org.admin, provider.issuer)
+        assert org.jwt_reply(jwt).status == 200
+        remove(org.admin, eas)
+
+
 def test_two_sites_with_one_issuer_share_its_keys(org, home, key):
     other = Org(org.server, home, unique("other"))
     with Provider([key]) as provider:

@@ -272,6 +272,28 @@ static void an_unknown_kid_of_a_cold_issuer_fetches_once(void **state)
     FETCHES(world, 2);
 }
 
+/* What failed before an administrator mended the provider need not be waited for. */
+static void a_registration_looks_anew(void **state)
+{
+    struct world *world = *state;
+    world->keys = NULL;
+    assert_false(finds(world, "a"));
+    world->keys = SET(CURVE("a"));
+    assert_false(finds(world, "a"));
+    issuers_look_anew(world->issuers, "https://example.com/another", NULL);
+    issuers_look_anew(world->issuers, ISSUER, JWKS_URL);
+    assert_false(finds(world, "a"));
+    issuers_look_anew(world->issuers, ISSUER, NULL);
+    assert_true(finds(world, "a"));
+    assert_false(finds(world, "b")); /* its fetch of the minute */
+    world->keys = SET(CURVE("b"));
+    assert_false(finds(world, "b"));
+    int before = world->keys_fetches;
+    issuers_look_anew(world->issuers, ISSUER, NULL);
+    assert_true(finds(world, "b"));
+    assert_int_equal(world->keys_fetches, before + 1);
+}
+
 static void a_rotation_refuses_nobody(void **state)
 {
     struct world *world = *state;
@@ -666,6 +688,7 @@ int main(void)
         TEST(keys_in_use_are_renewed_in_the_background),
         TEST(an_unknown_kid_fetches_once_a_minute),
         TEST(an_unknown_kid_of_a_cold_issuer_fetches_once),
+        TEST(a_registration_looks_anew),
         TEST(a_rotation_refuses_nobody),
         TEST(a_key_that_the_set_lacks_is_gone),
         TEST(a_key_that_does_not_fit_fetches_nothing),
