@@ -279,28 +279,24 @@ static enum err weigh(struct repack *r, struct package_entry *e, struct fault *f
     return E_OK;
 }
 
-enum { ANY_ENTRY = -1 };
-
-static enum err replace(struct arena *arena, int fd, enum content_kind kind,
-                        const struct content_limits *limits, ptrdiff_t entry, int extract_fd,
+enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
+                        const struct content_limits *limits, size_t entry, int extract_fd,
                         struct repack **repack_r, struct fault *fault)
 {
     struct part *extract = NULL;
-    size_t main_index = 0, extracts = 0;
+    size_t main_index = 0;
     struct repack *r = open_package(arena, fd, kind, limits, &main_index, fault);
     if (!r)
         return fault->err;
     r->extract_fd = extract_fd;
     for (size_t i = 0; i < package_count(r->package); i++) {
         struct part *part = add_part(r, i);
-        if (package_is_extract(&part->entry) && (entry == ANY_ENTRY || (size_t)entry == i)) {
+        if (i == entry && package_is_extract(&part->entry))
             extract = part;
-            extracts++;
-        }
     }
-    if (extracts != 1)
-        return fault_set(fault, arena, E400011,
-                         "The package holds %zu extracts, where one is expected.", extracts);
+    if (!extract)
+        return fault_set(fault, arena, E400011, "The entry %zu of the package is no extract.",
+                         entry);
     extract->replaced = true;
     enum err err = weigh(r, &extract->entry, fault);
     if (err != E_OK)
@@ -308,20 +304,6 @@ static enum err replace(struct arena *arena, int fd, enum content_kind kind,
     measure(r);
     *repack_r = r;
     return E_OK;
-}
-
-enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
-                        const struct content_limits *limits, int extract_fd,
-                        struct repack **repack_r, struct fault *fault)
-{
-    return replace(arena, fd, kind, limits, ANY_ENTRY, extract_fd, repack_r, fault);
-}
-
-enum err repack_replace_entry(struct arena *arena, int fd, enum content_kind kind,
-                              const struct content_limits *limits, size_t entry, int extract_fd,
-                              struct repack **repack_r, struct fault *fault)
-{
-    return replace(arena, fd, kind, limits, (ptrdiff_t)entry, extract_fd, repack_r, fault);
 }
 
 enum content_kind repack_kind(const struct repack *repack)

@@ -27,15 +27,11 @@ struct repack;
 enum err repack_strip(struct arena *arena, int fd, enum content_kind kind,
                       const struct content_limits *limits, struct repack **repack_r,
                       struct fault *fault);
-/* Puts the file behind `extract_fd`, which must stay open, in the place of the extract.
- * Refused where the package does not hold exactly one. */
+/* Puts the file behind `extract_fd`, which must stay open, in the place of the extract that
+ * is the entry of that index. Refused where it is none. */
 enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
-                        const struct content_limits *limits, int extract_fd,
+                        const struct content_limits *limits, size_t entry, int extract_fd,
                         struct repack **repack_r, struct fault *fault);
-/* The same for one of several: the entry of that index. Refused where it is no extract. */
-enum err repack_replace_entry(struct arena *arena, int fd, enum content_kind kind,
-                              const struct content_limits *limits, size_t entry, int extract_fd,
-                              struct repack **repack_r, struct fault *fault);
 /* The kind of what is sent: that of the package, or of its document. */
 enum content_kind repack_kind(const struct repack *repack);
 uint64_t repack_length(const struct repack *repack);

@@ -12,7 +12,7 @@
 #include "base/buf.h"
 
 /* Of the form: others are refused. */
-static const char VERSION[] = "2";
+static const char VERSION[] = "3";
 
 /* ---- credentials */
 
@@ -76,6 +76,7 @@ const char *publish_request_pack(struct arena *arena, const struct publish_reque
     buf_init(&out, arena, PUBLISH_REQUEST_MOST);
     put_text(&out, VERSION);
     put_spec(&out, &request->spec);
+    put_number(&out, request->append);
     put_number(&out, (int64_t)request->hidden_count);
     for (size_t i = 0; i < request->hidden_count; i++)
         put_text(&out, request->hidden[i]);
@@ -172,6 +173,7 @@ bool publish_request_unpack(struct arena *arena, const char *bytes, size_t len,
         return false;
     *request_r = (struct publish_request){0};
     take_spec(&r, &request_r->spec);
+    request_r->append = take_number(&r) != 0;
     request_r->hidden_count = take_count(&r);
     const char **hidden = arena_zalloc(arena, (request_r->hidden_count + 1) * sizeof *hidden);
     for (size_t i = 0; i < request_r->hidden_count; i++)

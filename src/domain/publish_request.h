@@ -19,6 +19,7 @@ struct publish_request {
     /* Without what is in the file: views, connections, steps. file_type is that of the
      * name under which the file came. */
     struct publish_spec spec;
+    bool append;               /* to the data source of that name */
     const char *const *hidden; /* names of sheets that are to be hidden */
     size_t hidden_count;
     const struct publish_credentials *credentials;

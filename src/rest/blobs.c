@@ -122,7 +122,7 @@ static void close_scratch(void *fd)
     close(*(const int *)fd);
 }
 
-enum err scratch_for_call(struct call *call, int *fd_r)
+static enum err scratch_for_call(struct call *call, int *fd_r)
 {
     int fd = file_nameless(call->config->spool);
     if (fd < 0)
@@ -132,7 +132,8 @@ enum err scratch_for_call(struct call *call, int *fd_r)
     return E_OK;
 }
 
-enum err scratch_write(struct call *call, int fd, const void *bytes, size_t len, uint64_t offset)
+static enum err scratch_write(struct call *call, int fd, const void *bytes, size_t len,
+                              uint64_t offset)
 {
     return file_pwrite(fd, bytes, len, offset) ? E_OK : scratch_failed(call);
 }
@@ -188,18 +189,6 @@ enum err file_of_pieces(struct call *call, const char *const *ids, size_t count,
     for (size_t i = 0; i < count && !err; i++)
         err = add_piece(call, ids[i], *fd_r, &at);
     return err;
-}
-
-enum err blob_of_scratch(struct call *call, int fd, struct blob *blob_r)
-{
-    char why[BLOB_WHY_ROOM] = "";
-    struct stat stat;
-    if (fstat(fd, &stat) != 0)
-        return scratch_failed(call);
-    struct blob_writer *writer = blob_write_begin(call->config->blobs);
-    blob_write_from(writer, fd, 0, (uint64_t)stat.st_size);
-    enum blob_result result = blob_finish(&writer, blob_r, why, sizeof why);
-    return result == BLOB_OK ? E_OK : failed(call, result, why);
 }
 
 /* ---- answers */

@@ -18,17 +18,11 @@ enum err blob_to_name(struct call *call, const struct blob *blob);
 struct repack;
 /* What comes out of a stream. */
 enum err blob_of_stream(struct call *call, struct repack *repack, struct blob *blob_r);
-/* What was written to a file of the call's own. */
-enum err blob_of_scratch(struct call *call, int fd, struct blob *blob_r);
 /* Opens a blob for as long as the call lasts. */
 enum err blob_for_call(struct call *call, const char *id, struct blob_file *file_r);
 
-/* A file without a name for as long as the call lasts, in the spool directory. */
-enum err scratch_for_call(struct call *call, int *fd_r);
-/* E403008 where there is no room. */
-enum err scratch_write(struct call *call, int fd, const void *bytes, size_t len, uint64_t offset);
-/* A part of the request's body, or several blobs one after the other, in a file from
- * its start on. */
+/* A part of the request's body, or several blobs one after the other, in a file without a
+ * name, from its start on, for as long as the call lasts. E403008 where there is no room. */
 enum err file_of_part(struct call *call, const struct part *part, int *fd_r);
 enum err file_of_pieces(struct call *call, const char *const *ids, size_t count, int *fd_r);
 

@@ -19,6 +19,7 @@
 #include "domain/publish_job.h"
 #include "domain/publish_request.h"
 #include "domain/upload.h"
+#include "http/http.h"
 #include "rest/append.h"
 #include "rest/blobs.h"
 #include "rest/call.h"
@@ -68,7 +69,6 @@ struct publishing {
     struct upload upload;
     const char **pieces;
     size_t piece_count;
-    bool append;
     struct publish_target target; /* what is appended to */
 };
 
@@ -88,18 +88,15 @@ static enum err read_flags(struct call *call, struct publishing *p)
     bool ignored, *overwrite = &p->request.spec.overwrite;
     enum err err = read_flag(call, "overwrite", overwrite);
     if (!err)
-        err = read_flag(call, "append", &p->append);
+        err = read_flag(call, "append", &p->request.append);
     if (!err && p->kind->knows_jobs)
         err = read_flag(call, "asJob", &p->as_job);
     if (!err)
         err = read_flag(call, "skipConnectionCheck", &ignored);
-    if (!err && p->append && *overwrite)
+    if (!err && p->request.append && *overwrite)
         err = tx_refuse(&call->tx, E400055, "overwrite and append can't both be true.");
-    if (!err && p->append && p->kind->type != TYPE_DATASOURCE)
+    if (!err && p->request.append && p->kind->type != TYPE_DATASOURCE)
         err = tx_refuse(&call->tx, E400011, "Data can be appended to data sources alone.");
-    if (!err && p->append && p->as_job)
-        err = tx_refuse(&call->tx, E400011,
-                        "Appending as a job (asJob) is not served by this version.");
     return err;
 }
 
@@ -304,7 +301,8 @@ static enum err publish_later(struct call *call)
     struct job job;
     enum err err = blob_to_name(call, &p->blob);
     if (!err)
-        err = publish_job_add(&call->tx, call->actor, &p->request, p->payload, &job);
+        err = publish_job_add(&call->tx, call->actor, &p->request,
+                              p->request.append ? p->target.id : NULL, p->payload, &job);
     if (!err && p->upload_id)
         err = upload_end(&call->tx, p->upload.id);
     if (err)
@@ -344,11 +342,19 @@ static enum err publish_store(struct call *call)
 static enum err publish_append(struct call *call)
 {
     struct publishing *p = call->state;
+    const struct rest_config *config = call->config;
+    const struct extract_store store = {config->blobs, config->log, config->spool,
+                                        config->blob_age_ms};
+    const struct extract_work work = {.store = &store,
+                                      .arena = call->tx.arena,
+                                      .fault = &call->tx.fault,
+                                      .room = p->target.room,
+                                      .request = http_id(call->http)};
     int fd = -1;
     enum err err = p->file ? file_of_part(call, p->file, &fd)
                            : file_of_pieces(call, p->pieces, p->piece_count, &fd);
     if (!err)
-        err = append_to_file(call, &p->target, fd, content_kind_named(p->request.spec.file_type),
+        err = append_to_file(&work, &p->target, fd, content_kind_named(p->request.spec.file_type),
                              &p->blob);
     if (err)
         return err;
@@ -376,9 +382,11 @@ static enum err publish_may(struct call *call)
         p->request.spec.size_bytes = p->upload.size_bytes;
     }
     if (!err)
-        err = p->append ? publish_check_append(&call->tx, call->actor, &p->request.spec, &p->target)
-                        : publish_check(&call->tx, call->actor, &p->request.spec);
-    return err ? err : call_next(call, LANE_BLOCKING, p->append ? publish_append : publish_store);
+        err = p->request.append
+                  ? publish_check_append(&call->tx, call->actor, &p->request.spec, &p->target)
+                  : publish_check(&call->tx, call->actor, &p->request.spec);
+    bool now = p->request.append && !p->as_job;
+    return err ? err : call_next(call, LANE_BLOCKING, now ? publish_append : publish_store);
 }
 
 static enum err publish_as(struct call *call, const struct kind *kind)

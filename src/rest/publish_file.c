@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "content/content.h"
 #include "domain/publish_request.h"
+#include "rest/append.h"
 #include "store/blob.h"
 #include "trust/seal.h"
 
@@ -153,4 +154,24 @@ enum err publish_blob_read(void *of, struct arena *arena, const struct publish_r
     enum err err = publish_file_read(store->keyring, arena, file.fd, request, spec_r, fault);
     close(file.fd);
     return err;
+}
+
+enum err publish_blob_append(void *of, struct arena *arena, const struct publish_request *request,
+                             const struct publish_target *target, struct blob *blob_r,
+                             struct fault *fault)
+{
+    const struct publish_store *store = of;
+    const struct publish_spec *spec = &request->spec;
+    const struct extract_work work = {
+        .store = store->extracts, .arena = arena, .fault = fault, .room = target->room};
+    int fd = -1;
+    enum err err = extract_open_blob(&work, spec->blob_id, &fd);
+    return err ? err
+               : append_to_file(&work, target, fd, content_kind_named(spec->file_type), blob_r);
+}
+
+bool publish_blob_to_name(void *of, struct tx *tx, const struct blob *blob)
+{
+    const struct publish_store *store = of;
+    return extract_to_name(store->extracts, tx, blob);
 }

@@ -36,6 +36,7 @@
 #include "domain/visible.h"
 #include "http/http.h"
 #include "jobs/jobs.h"
+#include "rest/extract_file.h"
 #include "rest/flow_file.h"
 #include "rest/hyper_file.h"
 #include "rest/publish_file.h"
@@ -78,13 +79,13 @@ struct server {
     struct sweeper *sweeper;
     struct lanes *lanes;
     struct user_hasher hasher;
+    struct extract_store extract_store;
     struct publish_store publish_store;
     struct publish_reader publish_reader;
     struct refresh_store refresh_store;
     struct refresh_reader refresh_reader;
     struct flow_store flow_store;
     struct flow_engine flow_engine;
-    struct hyper_store hyper_store;
     struct hyper_worker hyper_worker;
     struct job_runner runners[JOB_KIND_COUNT];
     struct jobs *jobs;
@@ -283,8 +284,17 @@ static void make_jobs(struct server *server)
 {
     const struct config *config = server->config;
     server->hasher = (struct user_hasher){password_hash, PASSWORD_MOST};
-    server->publish_store = (struct publish_store){server->blobs, server->keyring, server->log};
-    server->publish_reader = (struct publish_reader){publish_blob_read, &server->publish_store};
+    server->extract_store = (struct extract_store){.blobs = server->blobs,
+                                                   .log = server->log,
+                                                   .spool = config_text(config, "spool"),
+                                                   .blob_age_ms = config_span(config, "sweep-age")};
+    server->publish_store =
+        (struct publish_store){server->blobs, server->keyring, server->log, &server->extract_store};
+    server->publish_reader = (struct publish_reader){.read = publish_blob_read,
+                                                     .append = publish_blob_append,
+                                                     .name = publish_blob_to_name,
+                                                     .context = &server->publish_store,
+                                                     .lanes = server->lanes};
     user_import_runner(&server->hasher, &server->runners[JOB_USER_IMPORT]);
     user_delete_runner(&server->runners[JOB_USER_DELETE]);
     server->refresh_store = (struct refresh_store){server->blobs, server->log};
@@ -298,14 +308,9 @@ static void make_jobs(struct server *server)
     server->flow_engine =
         (struct flow_engine){flow_file_run, flow_file_to_name, &server->flow_store};
     flow_job_runner(&server->flow_engine, &server->runners[JOB_RUN_FLOW]);
-    server->hyper_store = (struct hyper_store){.blobs = server->blobs,
-                                               .lanes = server->lanes,
-                                               .log = server->log,
-                                               .spool = config_text(config, "spool"),
-                                               .blob_age_ms = config_span(config, "sweep-age")};
     server->hyper_worker = (struct hyper_worker){.change = hyper_file_change,
-                                                 .name = hyper_file_name,
-                                                 .context = &server->hyper_store,
+                                                 .name = extract_to_name,
+                                                 .context = &server->extract_store,
                                                  .lanes = server->lanes};
     hyper_update_runner(&server->hyper_worker, &server->runners[JOB_UPDATE_HYPER]);
     struct jobs_config jobs = {.lanes = server->lanes,

@@ -161,6 +161,16 @@ class Server(Process):
         finally:
             self.discard()
 
+    def followed(self, env=None):
+        """Stops, and starts another process on the same data and repository."""
+        owned, self.owned = self.owned, None
+        database, self.database = self.database, None
+        self.stop()
+        other = Server(self.engine, self.data, env=env, password=self.admin_password,
+                       repository=self.repository)
+        other.owned, other.database = owned, database
+        return other
+
     def discard(self):
         if self.process.poll() is None:
             self.kill()

@@ -11,8 +11,10 @@ import zipfile
 import pytest
 
 import hyperfile
+import servers
 from contents import (FIXTURES, datasource_bytes, grant, multipart, new_project, package,
                       publish_reply, workbook_bytes)
+from csv_jobs import notes, wait
 from easel_client import check_refusal, to_xml, unique
 from hyperfile import CATALOG, DATA, DELETED, IDENTITY, ROWS, Blob
 from schema import ROOT
@@ -303,11 +305,114 @@ def test_extract_can_be_left_out(org, project):
     assert names_of(org.admin.call("GET", path).body) == ["source.tds", "Image/logo.png"]
 
 
+# ---------------------------------------------------------------- as a job
+def append_later(client, item, data, filename="x.hyper", fmt="json", **members):
+    reply = append(client, item, data, filename, "&asJob=true", fmt, **members)
+    assert reply.status == 202 and set(reply.doc) == {"job"}, reply
+    assert reply.doc["job"]["type"] == "PublishDatasource"
+    return reply.doc["job"]["id"]
+
+
+def test_as_a_job(org, project, fmt):
+    data = sample(STORE)
+    for first, name, second, other in ((data, "x.hyper", data, "y.hyper"),
+                                       (tdsx(data), "x.tdsx", data, "y.hyper"),
+                                       (data, "x.hyper", tdsx(data), "y.tdsx")):
+        item = put(org.admin, project, first, name)
+        job = append_later(org.admin, item, second, other, fmt, description="Other")
+        assert wait(org.admin, job)["finishCode"] == "0"
+        new = content(org.admin, item)
+        check_merged(entry(new, "Data/Extracts/x.hyper") if name == "x.tdsx" else new, data, data)
+        found = org.admin.ok("GET", f"{org.admin.site}/datasources/{item['id']}").doc["datasource"]
+        assert "description" not in found and len(revisions(org.admin, item)) == 2
+
+
+def test_of_an_upload_as_a_job(org, project):
+    data = sample(STORE)
+    item = put(org.admin, project, data)
+    upload = begin(org.admin)
+    for piece in (data[:10000], data[10000:]):
+        assert add_piece(org.admin, upload, piece).status == 200
+    body, kind = multipart([("request_payload", "", "text/xml", to_xml({"datasource": {
+        "name": item["name"], "project": {"id": project}}}, namespace=None))])
+    reply = org.admin.call("POST", f"{org.admin.site}/datasources?uploadSessionId={upload}"
+                           "&datasourceType=hyper&append=true&asJob=true", raw=body,
+                           content_type=kind)
+    assert reply.status == 202, reply
+    assert wait(org.admin, reply.doc["job"]["id"])["finishCode"] == "0"
+    check_merged(content(org.admin, item), data, data)
+
+
+def test_jobs_append_one_after_the_other(org, project):
+    """In the order of their requests, however many there are, and on what others append."""
+    data = sample("pantab_notnull")
+    item = put(org.admin, project, data)
+    jobs = []
+    for i in range(6):
+        jobs.append(append_later(org.admin, item, data))
+        if i == 2:
+            assert append(org.admin, item, data).status in (201, 403)  # 403131: between two
+    ends = [wait(org.admin, job) for job in jobs]
+    assert [end["finishCode"] for end in ends] == ["0"] * 6
+    assert [end["completedAt"] for end in ends] == sorted(end["completedAt"] for end in ends)
+    count = len(revisions(org.admin, item))
+    assert count in (7, 8)
+    check_merged(content(org.admin, item), *[data] * count)
+
+
+def why(client, job):
+    """Of a job that failed."""
+    found = wait(client, job)
+    assert found["finishCode"] == "1", found
+    ((_, _, text),) = notes(found)
+    return text
+
+
+def test_jobs_that_fail(org, project, server):
+    """With the code and the words of the answer without asJob; nothing comes of them."""
+    data = sample(STORE)
+    item = put(org.admin, project, data)
+    before = stored(server)
+    for bad, name, text in ((b"a,b\n1,2\n", "x.csv", "400011: The published file is neither"),
+                            (tdsx(None), "x.tdsx", "400011: The published file holds no extract"),
+                            (sample(SALES), "x.hyper", "400011: The published extract: "),
+                            (data[:5000], "x.hyper", "400011: ")):
+        found = why(org.admin, append_later(org.admin, item, bad, name))
+        assert found.startswith(text), found
+    assert content(org.admin, item) == data and len(revisions(org.admin, item)) == 1
+    assert before <= stored(server)
+
+
+def test_jobs_are_asked_for_by_the_same_rules(org, project, fmt):
+    data = sample(STORE)
+    item = put(org.admin, project, data)
+    query = "&asJob=true"
+    gone = {**item, "name": unique("none")}
+    check_refusal(append(org.admin, gone, data, query=query, fmt=fmt), 404004)
+    check_refusal(append(org.as_role("Viewer"), item, data, query=query, fmt=fmt), 403007)
+    check_refusal(append(org.admin, item, data, query=query + "&overwrite=true", fmt=fmt), 400055)
+
+
+def test_rights_are_asked_when_the_job_runs(engine):
+    """What is gone by then is not there any more."""
+    server = servers.Server(engine, env={**servers.RELAXED, "EASEL_JOB_WORKERS": "0"})
+    try:
+        client = server.admin()
+        data = sample(STORE)
+        item = put(client, new_project(client), data)
+        job = append_later(client, item, data)
+        client.ok("DELETE", f"{client.site}/datasources/{item['id']}", status=204)
+        server = server.followed(servers.RELAXED)
+        client = server.admin()
+        assert why(client, job).startswith("404004: ")
+    finally:
+        server.stop()
+
+
 # ---------------------------------------------------------------- what is refused
 def test_flags(org, project, fmt):
     item, data = put(org.admin, project, sample(STORE)), sample(STORE)
     check_refusal(append(org.admin, item, data, query="&overwrite=true", fmt=fmt), 400055)
-    check_refusal(append(org.admin, item, data, query="&asJob=true", fmt=fmt), 400011)
     reply = publish_reply(org.admin, "datasource", "x.hyper", data, {"name": item["name"]},
                           "?append=perhaps", fmt=fmt)
     check_refusal(reply, 400008)

@@ -172,7 +172,8 @@ def test_refused_before_there_is_a_job(org, fmt):
     refused(403007, project={"id": closed})
     refused(404005, project={"id": "00000000-0000-4000-8000-000000000000"})
     refused(403007, who=org.as_role("Explorer"))
-    refused(400011, "datasource", query="&append=true")
+    refused(404004, "datasource", query="&append=true")
+    refused(400011, "workbook", query="&append=true")
     refused(400055, "datasource", query="&append=true&overwrite=true")
     check_refusal(publish_reply(client, "workbook", "w.twb", workbook_bytes(), {"name": unique("w")},
                                 "?asJob=maybe", fmt=fmt), 400008)

@@ -142,13 +142,13 @@ static void strip_as(int fd, enum content_kind kind, const struct content_limits
 }
 
 /* A package with another extract is a package, of the same entries. */
-static void replace_in(int fd, const struct content_limits *limits)
+static void replace_in(int fd, const struct content_limits *limits, size_t entry)
 {
     struct arena *arena = arena_new(0);
     struct repack *repack = NULL;
     struct fault fault = {0};
     int extract = file_of("Hyper", 5);
-    if (repack_replace(arena, fd, CONTENT_TDSX, limits, extract, &repack, &fault) == E_OK) {
+    if (repack_replace(arena, fd, CONTENT_TDSX, limits, entry, extract, &repack, &fault) == E_OK) {
         size_t length = (size_t)repack_length(repack), len = 0;
         need(length < 64 << 20);
         char *out = arena_alloc(arena, length + 1);
@@ -173,7 +173,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
             read_as(fd, packages[i], &limits);
             strip_as(fd, packages[i], &limits);
         }
-        replace_in(fd, &limits);
+        for (size_t entry = 0; entry < 3; entry++)
+            replace_in(fd, &limits, entry);
     } else {
         read_as(fd, CONTENT_TWB, &limits);
         read_as(fd, CONTENT_TDS, &limits);

@@ -1024,6 +1024,15 @@ static void check_replaced(struct arena *arena, int fd, int out_fd, const char *
     }
 }
 
+static size_t extract_of(struct arena *arena, int fd)
+{
+    struct package *package = package_of(arena, fd);
+    size_t i = 0;
+    while (i < package_count(package) && !package_is_extract(package_entry(package, i)))
+        i++;
+    return i;
+}
+
 static void test_replace(void **state)
 {
     static const size_t pieces[] = {1, 4096, 1 << 20};
@@ -1036,8 +1045,9 @@ static void test_replace(void **state)
         struct repack *repack = NULL;
         struct fault fault = {0};
         size_t len;
-        assert_int_equal(
-            repack_replace(*state, fd, CONTENT_TWBX, NULL, extract_fd, &repack, &fault), E_OK);
+        assert_int_equal(repack_replace(*state, fd, CONTENT_TWBX, NULL, extract_of(*state, fd),
+                                        extract_fd, &repack, &fault),
+                         E_OK);
         char *out = read_all(*state, repack, pieces[i], &len);
         int out_fd = file_of(out, len);
         check_replaced(*state, fd, out_fd, extract, sizeof extract);
@@ -1052,8 +1062,11 @@ static void test_replace_refused(void **state)
     struct repack *repack = NULL;
     struct fault fault = {0};
     int fd = open(data_path(*state, "good/plain.tdsx"), O_RDONLY | O_CLOEXEC);
-    assert_int_equal(repack_replace(*state, fd, CONTENT_TDSX, NULL, fd, &repack, &fault), E400011);
-    assert_begins("none", fault.detail, "The package holds 0 extracts, where one is expected.");
+    for (size_t i = 0; i < 20; i++) { /* more entries than it has */
+        assert_int_equal(repack_replace(*state, fd, CONTENT_TDSX, NULL, i, fd, &repack, &fault),
+                         E400011);
+        assert_begins("none", fault.detail, "The entry ");
+    }
     close(fd);
 }
 

@@ -36,6 +36,7 @@ static struct publish_request whole(void)
                                              .thumbnails_group_id = "group",
                                              .tags = TAGS,
                                              .tag_count = 2},
+                                    .append = true,
                                     .hidden = HIDDEN,
                                     .hidden_count = 3,
                                     .credentials = CREDENTIALS,
@@ -68,7 +69,7 @@ static void what_was_kept_is_read_back(void **state)
     same(got.spec.file_type, "twbx");
     same(got.spec.thumbnails_user_id, NULL);
     same(got.spec.thumbnails_group_id, "group");
-    assert_true(got.spec.overwrite && got.spec.encrypts_extracts);
+    assert_true(got.append && got.spec.overwrite && got.spec.encrypts_extracts);
     assert_false(got.spec.show_tabs || got.spec.uses_remote_query_agent);
     assert_int_equal(got.spec.size_bytes, INT64_C(5000000000));
     assert_int_equal(got.hidden_count, 3);
@@ -109,7 +110,7 @@ static void other_bytes_are_refused(void **state)
     memcpy(more, bytes, len);
     memcpy(more + len, "+", 2);
     assert_false(publish_request_unpack(arena, more, len + 2, &got));
-    more[1] = '1'; /* an older form */
+    more[1] = '2'; /* an older form */
     assert_false(publish_request_unpack(arena, more, len, &got));
     arena_free(&arena);
 }
