@@ -33,14 +33,12 @@ struct part {
 struct repack {
     struct arena *arena;
     struct package *package;
-    enum content_kind kind;
     struct part *parts;
     size_t part_count;
     int extract_fd; /* what is put in; -1: nothing */
     uint64_t extract_at, extract_left;
     uint64_t length, sent;
     size_t next; /* part whose header comes next */
-    bool bare;   /* the document alone is sent */
     bool ended;  /* the directory was made */
     struct package_stream *stream;
     struct buf block; /* header or directory being sent */
@@ -198,17 +196,16 @@ static void measure(struct repack *r)
 
 /* NULL: refused, and *fault says why. */
 static struct repack *open_package(struct arena *arena, int fd, enum content_kind kind,
-                                   const struct content_limits *limits, size_t *main_r,
-                                   struct fault *fault)
+                                   const struct content_limits *limits, struct fault *fault)
 {
+    size_t main_index;
     struct repack *r = arena_zalloc(arena, sizeof(*r));
     r->arena = arena;
-    r->kind = kind;
     r->extract_fd = -1;
     if (package_open(arena, fd, limits ? limits : &content_limits_default, &r->package, fault) !=
         E_OK)
         return NULL;
-    if (!package_find_main(r->package, kind, main_r)) {
+    if (!package_find_main(r->package, kind, &main_index)) {
         fault_set(fault, arena, E400011, "The package holds no document.");
         return NULL;
     }
@@ -225,36 +222,17 @@ static struct part *add_part(struct repack *r, size_t index)
     return part;
 }
 
-static void choose(struct repack *r, size_t main_index)
-{
-    size_t files = 0;
-    for (size_t i = 0; i < package_count(r->package); i++) {
-        const struct package_entry *e = package_entry(r->package, i);
-        if (package_is_extract(e))
-            continue;
-        files += !e->folder;
-        add_part(r, i);
-    }
-    r->bare = files == 1 && !content_is_flow(r->kind);
-    if (!r->bare)
-        return;
-    r->kind = r->kind == CONTENT_TWBX ? CONTENT_TWB : CONTENT_TDS;
-    r->length = package_entry(r->package, main_index)->size;
-}
-
 enum err repack_strip(struct arena *arena, int fd, enum content_kind kind,
                       const struct content_limits *limits, struct repack **repack_r,
                       struct fault *fault)
 {
-    size_t main_index = 0;
-    struct repack *r = open_package(arena, fd, kind, limits, &main_index, fault);
+    struct repack *r = open_package(arena, fd, kind, limits, fault);
     if (!r)
         return fault->err;
-    choose(r, main_index);
-    if (!r->bare)
-        measure(r);
-    else if (package_stream_open(r->package, main_index, false, &r->stream, fault) != E_OK)
-        return fault->err;
+    for (size_t i = 0; i < package_count(r->package); i++)
+        if (!package_is_extract(package_entry(r->package, i)))
+            add_part(r, i);
+    measure(r);
     *repack_r = r;
     return E_OK;
 }
@@ -284,8 +262,7 @@ enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
                         struct repack **repack_r, struct fault *fault)
 {
     struct part *extract = NULL;
-    size_t main_index = 0;
-    struct repack *r = open_package(arena, fd, kind, limits, &main_index, fault);
+    struct repack *r = open_package(arena, fd, kind, limits, fault);
     if (!r)
         return fault->err;
     r->extract_fd = extract_fd;
@@ -306,11 +283,6 @@ enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
     return E_OK;
 }
 
-enum content_kind repack_kind(const struct repack *repack)
-{
-    return repack->kind;
-}
-
 uint64_t repack_length(const struct repack *repack)
 {
     return repack->length;
@@ -323,7 +295,7 @@ uint64_t repack_length(const struct repack *repack)
 static bool next_part(struct repack *r, struct fault *fault)
 {
     r->block.len = r->block_at = 0;
-    if (r->bare || r->ended)
+    if (r->ended)
         return false;
     if (r->next == r->part_count) {
         r->ended = true;

@@ -4,9 +4,7 @@
  * document is never edited. Two ways:
  *
  * repack_strip leaves out the entries that hold extracts (.hyper, .tde); the document
- * still names the extract, as in the field. Where nothing but the document would be
- * left, the document itself is sent (.twb for a .twbx, .tds for a .tdsx), which is
- * what clients expect.
+ * still names the extract, as in the field.
  *
  * repack_replace puts a file in the place of an entry that holds an extract,
  * under its name, stored as it is.
@@ -32,8 +30,6 @@ enum err repack_strip(struct arena *arena, int fd, enum content_kind kind,
 enum err repack_replace(struct arena *arena, int fd, enum content_kind kind,
                         const struct content_limits *limits, size_t entry, int extract_fd,
                         struct repack **repack_r, struct fault *fault);
-/* The kind of what is sent: that of the package, or of its document. */
-enum content_kind repack_kind(const struct repack *repack);
 uint64_t repack_length(const struct repack *repack);
 /* Bytes read, 0 at the end; -1: the package turned out damaged, *fault says where. */
 ptrdiff_t repack_read(struct repack *repack, void *out, size_t room, struct fault *fault);

@@ -197,13 +197,9 @@ enum err content_item_file(struct tx *tx, const struct actor *actor, enum conten
                            const char *id, struct content_item *item_r, const char **blob_id_r)
 {
     cap_set held;
-    enum err err = content_item_get(tx, actor, type, id, CAP_BIT(CAP_READ), item_r, &held);
-    if (err)
-        return err;
-    if (!(held & CAP_BIT(CAP_EXPORT_XML)))
-        return tx_refuse(tx, REFUSALS[type].undownloaded, "The user may not download the %s.",
-                         content_type_name(type));
-    return content_item_blob(tx, item_r, blob_id_r, NULL);
+    enum err err = content_item_for(tx, actor, type, id, CAP_BIT(CAP_EXPORT_XML),
+                                    REFUSALS[type].undownloaded, item_r, &held);
+    return err ? err : content_item_blob(tx, item_r, blob_id_r, NULL);
 }
 
 /* ---- lists */

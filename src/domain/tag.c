@@ -22,13 +22,18 @@ static bool may_tag(const struct actor *actor, const struct subject *item)
                                           strcmp(item->owner_id, actor->user_id) == 0);
 }
 
+static enum err may_not_tag(struct tx *tx, enum content_type type)
+{
+    return tx_refuse(tx, E403004, "The user may not change the tags of the %s.",
+                     content_type_name(type));
+}
+
 static enum err open_item(struct tx *tx, const struct actor *actor, enum content_type type,
                           const char *id, struct subject *item_r)
 {
     enum err err = subject_find(tx, actor, type, id, item_r);
     if (!err && !may_tag(actor, item_r))
-        err = tx_refuse(tx, E403004, "The user may not change the tags of the %s.",
-                        content_type_name(type));
+        err = may_not_tag(tx, type);
     return err;
 }
 
@@ -169,14 +174,31 @@ static enum err find_type(struct tx *tx, const struct actor *actor, struct tag_i
                      item->id);
 }
 
+/* In a batch whoever holds Write may, and so do those who may one by one. */
+static enum err open_of_batch(struct tx *tx, const struct actor *actor, struct tag_item *item,
+                              struct subject *subject_r)
+{
+    enum err err = find_type(tx, actor, item);
+    if (err)
+        return err;
+    err = subject_find(tx, actor, item->type, item->id, subject_r);
+    if (err && err != E500000)
+        return tx_refuse(tx, E404008, "The %s '%.64s' could not be found.",
+                         content_type_name(item->type), item->id);
+    if (!err && !(subject_r->held & CAP_BIT(CAP_WRITE)) && !may_tag(actor, subject_r))
+        err = may_not_tag(tx, item->type);
+    return err;
+}
+
 enum err tag_add_all(struct tx *tx, const struct actor *actor, struct tag_item *items,
                      size_t item_count, const char *const *labels, size_t count)
 {
+    struct subject item;
     enum err err = E_OK;
     for (size_t i = 0; i < item_count && !err; i++) {
-        err = find_type(tx, actor, &items[i]);
+        err = open_of_batch(tx, actor, &items[i], &item);
         if (!err)
-            err = tag_add(tx, actor, items[i].type, items[i].id, labels, count);
+            err = add(tx, actor, &item, labels, count);
     }
     return err;
 }
@@ -188,9 +210,7 @@ enum err tag_remove_all(struct tx *tx, const struct actor *actor, struct tag_ite
     bool ignored;
     enum err err = E_OK;
     for (size_t i = 0; i < item_count && !err; i++) {
-        err = find_type(tx, actor, &items[i]);
-        if (!err)
-            err = open_item(tx, actor, items[i].type, items[i].id, &item);
+        err = open_of_batch(tx, actor, &items[i], &item);
         for (size_t l = 0; l < count && !err; l++)
             err = take_off(tx, &item, labels[l], &ignored);
         if (!err)

@@ -32,7 +32,8 @@ struct tag_item {
     enum content_type type; /* TYPE_COUNT: found by the id; the type is then set */
     const char *id;
 };
-/* Each label on each item. E404008 for an item of unnamed type that is none of ours. */
+/* Each label on each item, by those who hold Write too. E404008 for an item that the site
+ * does not have. */
 enum err tag_add_all(struct tx *tx, const struct actor *actor, struct tag_item *items,
                      size_t item_count, const char *const *labels, size_t count);
 /* Labels that an item does not have are passed over. */

@@ -49,7 +49,7 @@ static enum err reply_stripped(struct call *call, const struct downloading *d)
         err = repack_strip(call->tx.arena, file.fd, kind, NULL, &repack, &call->tx.fault);
     if (!err)
         err = blob_of_stream(call, repack, &blob);
-    return err ? err : reply_as(call, d, blob.id, content_kind_name(repack_kind(repack)));
+    return err ? err : reply_as(call, d, blob.id, d->item.file_type);
 }
 
 static enum err download_send(struct call *call)

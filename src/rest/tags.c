@@ -42,6 +42,14 @@ struct labels {
     size_t count;
 };
 
+static void add_once(struct labels *labels, const char *label)
+{
+    for (size_t i = 0; i < labels->count; i++)
+        if (strcmp(labels->labels[i], label) == 0)
+            return;
+    labels->labels[labels->count++] = label;
+}
+
 static enum err read_labels(struct call *call, const struct el *tags, struct labels *labels_r)
 {
     size_t count = 0;
@@ -56,7 +64,7 @@ static enum err read_labels(struct call *call, const struct el *tags, struct lab
         const char *label = doc_get(tag, "label");
         if (!label)
             return tx_refuse(&call->tx, E400000, "Each tag needs a label.");
-        labels_r->labels[labels_r->count++] = label;
+        add_once(labels_r, label);
     }
     return E_OK;
 }

@@ -149,8 +149,10 @@ def test_batches(org, project, fmt):
         assert shown(admin, kind, item) == ["x", "y"]
     admin.refused(404008, "PUT", f"{admin.site}/tags:batchCreate",
                   batch("z", extra=[("moon", ZERO)]))
-    admin.refused(404006, "PUT", f"{admin.site}/tags:batchCreate",
-                  batch("z", extra=[("workbook", ZERO)]))
+    for kind in KINDS:
+        for act in ("batchCreate", "batchDelete"):
+            admin.refused(404008, "PUT", f"{admin.site}/tags:{act}",
+                          batch("z", extra=[(kind, ZERO)]))
     admin.refused(404008, "PUT", f"{admin.site}/tags:batchDelete",
                   batch("x", named=False, extra=[(None, ZERO)]))
     for kind, item in items:
@@ -161,6 +163,30 @@ def test_batches(org, project, fmt):
         assert shown(admin, kind, item) == ["y"]
     admin.refused(400000, "PUT", f"{admin.site}/tags:batchCreate",
                   {"tagBatch": {"tags": {}, "contents": {}}})
+
+
+def test_batches_by_who_may_write(org, project):
+    """Whoever holds Write, owner or not; one by one a workbook's and a view's tags are its owner's."""
+    creator = org.as_role("Creator")
+    for kind in ("workbook", "datasource", "flow"):
+        item = make(org.admin, kind, project)
+        body = {"tagBatch": {**tags("z"), "contents": {"content": [{"contentType": kind, "id": item}]}}}
+        creator.refused(403004, "PUT", f"{creator.site}/tags:batchCreate", body)
+        path = f"{org.admin.site}/{kind}s/{item}/permissions"
+        org.admin.ok("PUT", path, {"permissions": {"granteeCapabilities": [
+            {"user": {"id": org.user("Creator")}, "capabilities": {"capability": [
+                {"name": name, "mode": "Allow"} for name in ("Read", "Write")]}}]}})
+        creator.ok("PUT", f"{creator.site}/tags:batchCreate", body)
+        assert shown(org.admin, kind, item) == ["z"]
+        creator.ok("PUT", f"{creator.site}/tags:batchDelete", body)
+        assert shown(org.admin, kind, item) == []
+
+
+def test_a_label_twice_is_one(org, project, fmt):
+    admin = org.admin.twin(org.admin.session, fmt=fmt)
+    item = make(admin, "workbook", project)
+    reply = admin.ok("PUT", path_of(admin, "workbook", item, "tags"), tags("one", "two", "one"))
+    assert [tag["label"] for tag in reply.doc["tags"]["tag"]] == ["one", "two"]
 
 
 def test_lists_show_and_filter_by_tags(org, project):

@@ -133,7 +133,7 @@ static void strip_as(int fd, enum content_kind kind, const struct content_limits
         int again = file_of(out, len);
         bool readable = read_as(fd, kind, limits) == E_OK;
         if (n == 0 && readable)
-            need(read_as(again, repack_kind(repack), limits) == E_OK);
+            need(read_as(again, kind, limits) == E_OK);
         close(again);
     } else {
         need(fault.detail != NULL);
