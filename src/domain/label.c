@@ -72,9 +72,13 @@ static enum err open_asset(struct tx *tx, const struct actor *actor,
 {
     enum content_type type = TYPE_COUNT;
     enum err err = type_of(tx, asset, &type);
-    return err ? err
-               : content_item_get(tx, actor, type, asset->id, CAP_BIT(CAP_READ) | needed, item_r,
-                                  held_r);
+    if (err)
+        return err;
+    err = content_item_get(tx, actor, type, asset->id, CAP_BIT(CAP_READ) | needed, item_r, held_r);
+    if (err != content_refusals(type)->unknown)
+        return err;
+    return tx_refuse(tx, E404000, "The %s '%.64s' could not be found.", content_type_name(type),
+                     asset->id);
 }
 
 static enum err check_count(struct tx *tx, size_t count)

@@ -87,9 +87,11 @@ static bool find_named(struct tx *tx, const struct publish_spec *spec, const cha
 
 static enum err check_names(struct tx *tx, const struct publish_spec *spec)
 {
+    enum err nameless = spec->type == TYPE_FLOW         ? E400089
+                        : spec->type == TYPE_DATASOURCE ? E400019
+                                                        : E400000;
     if (!spec->name || content_name_blank(spec->name))
-        return tx_refuse(tx, spec->type == TYPE_FLOW ? E400089 : E400000, "The %s needs a name.",
-                         content_type_name(spec->type));
+        return tx_refuse(tx, nameless, "The %s needs a name.", content_type_name(spec->type));
     if (utf8_count(spec->name) > CONTENT_NAME_MOST)
         return tx_refuse(tx, E400000, "A name can't be longer than %d characters.",
                          CONTENT_NAME_MOST);

@@ -40,11 +40,19 @@ static bool reserve(struct http_request *request, size_t need)
 
 /* ---- the file */
 
-static int no_room(struct http_request *request, const char *what, const char *why)
+static int no_room(struct http_request *request, const char *what)
+{
+    request->trouble = arena_printf(request->arena, "%s in %s: %s", what,
+                                    request->server->config.spool, strerror(errno));
+    return 507;
+}
+
+static int too_many(struct http_request *request)
 {
     request->trouble =
-        arena_printf(request->arena, "%s in %s: %s", what, request->server->config.spool, why);
-    return 507;
+        arena_printf(request->arena, "bodies in %s: together as large as they may be",
+                     request->server->config.spool);
+    return 503;
 }
 
 static bool write_all(int fd, const char *bytes, size_t len)
@@ -70,6 +78,15 @@ static bool count(struct http_request *request, size_t len)
     return !server->config.spool_limit || all <= server->config.spool_limit;
 }
 
+int body_expect(struct http_request *request, uint64_t len)
+{
+    struct http_server *server = request->server;
+    uint64_t limit = server->config.spool_limit;
+    bool fits = !request->may_spool || len < BODY_KEPT || !limit ||
+                atomic_load(&server->spooled) + len <= limit;
+    return fits ? 0 : too_many(request);
+}
+
 static void grant_time(struct http_request *request)
 {
     int64_t earned = (int64_t)(request->spooled / SLOWEST_BYTES_PER_MS);
@@ -85,11 +102,11 @@ static int spool(struct http_request *request)
     if (request->spool < 0)
         request->spool = file_nameless(request->server->config.spool);
     if (request->spool < 0)
-        return no_room(request, "cannot make a file for a body", strerror(errno));
+        return no_room(request, "cannot make a file for a body");
     if (!count(request, request->body_len))
-        return no_room(request, "no more bodies", "together they are as large as they may be");
+        return too_many(request);
     if (!write_all(request->spool, request->body, request->body_len))
-        return no_room(request, "cannot write a body", strerror(errno));
+        return no_room(request, "cannot write a body");
     request->body_len = 0;
     grant_time(request);
     return 0;

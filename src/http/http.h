@@ -18,7 +18,8 @@
  * is cut off, as the library takes no answer before the request is whole; a head
  * larger than `header_limit` by more than some KiB gets the library's own 414 or
  * 431; and what is no HTTP gets 400 without `refuse`. A chunked body beyond its
- * limit is read for one more MiB at most, for the same reason, then cut off.
+ * limit is read for one more MiB at most, for the same reason, then cut off; a body
+ * that there is no room for is read to its end, and thrown away.
  *
  * Bodies are held in memory, but for requests of which http_body_to_file was asked:
  * theirs go on to a file without a name once they exceed 64 KiB, and get time by what
@@ -41,8 +42,9 @@ struct http_callbacks {
      * ask for a file (http_body_to_file). */
     size_t (*body_limit)(void *context, struct http_request *request);
     /* Answers for this layer with http_reply before it returns; status is 413, 414,
-     * 431, 503, or 507 where there was no room for the body (http_trouble says
-     * why). There may be no body and, for 414, no sensible path. */
+     * 431, 503, or 507 where the disk had no room for the body (http_trouble says
+     * why; so it does where other bodies take the room, which is 503). There may be no
+     * body and, for 414, no sensible path. */
     void (*refuse)(void *context, struct http_request *request, int status);
     /* After the answer was sent or the connection lost; status 0 for lost. For
      * logs and metrics; must not reply. Not called for a request whose headers

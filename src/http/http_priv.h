@@ -186,6 +186,8 @@ void request_end(void *server, struct MHD_Connection *link, void **request,
 void request_drop(struct http_request *request);
 
 /* ---- body.c */
+/* A body of that length is about to come. 0, or the status that it earns. */
+int body_expect(struct http_request *request, uint64_t len);
 /* A piece of the body. 0, or the status that it earns. */
 int body_take(struct http_request *request, const char *piece, size_t len);
 /* The last piece is in. */

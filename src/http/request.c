@@ -209,7 +209,9 @@ static int judge_length(struct http_request *request)
         request->lengths ? strtoull(http_header(request, "Content-Length"), NULL, 10) : 0;
     if ((length || request->codings) && callbacks->body_limit)
         request->body_limit = callbacks->body_limit(callbacks->context, request);
-    return length > request->body_limit ? 413 : 0;
+    if (length > request->body_limit)
+        return 413;
+    return body_expect(request, length);
 }
 
 static void run_refuse(struct http_request *request, int status)
@@ -247,13 +249,17 @@ static enum MHD_Result take_head(struct http_request *request, const char *verb)
 
 /* ---- body */
 
-/* The library takes no answer in the middle of a body, so what exceeds the
- * limit is read and thrown away, up to a bound, and refused at its end. */
+/* The library takes no answer in the middle of a body, so what is not taken is read and
+ * thrown away, and refused at its end: what exceeds the limit up to a bound, and what
+ * there is no room for as far as a body may go. */
 static enum MHD_Result discard(struct http_request *request, int status, size_t len)
 {
+    size_t most = DISCARD_MAX;
+    if (status != 413 && request->body_limit > most)
+        most = request->body_limit;
     request->refusal = status;
     request->discarded += len;
-    return request->discarded > DISCARD_MAX ? MHD_NO : MHD_YES;
+    return request->discarded > most ? MHD_NO : MHD_YES;
 }
 
 static enum MHD_Result take_body(struct http_request *request, const char *piece, size_t len)

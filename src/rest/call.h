@@ -111,6 +111,12 @@ void call_viewed(struct call *call, enum content_type type, const char *id);
  * take a commit; the others are within a second. For answers that tell usage. */
 enum err call_after_looks(struct call *call, enum err (*step)(struct call *call));
 
+/* Whether the session is by a JWT with that scope. For what the table can't say of a method;
+ * whether it is admitted at all was asked before. */
+bool call_has_scope(const struct call *call, const char *name);
+/* E401002, as for a method that no scope of the session's admits; `expected`: which would. */
+enum err call_refuse_scope(struct call *call, const char *expected);
+
 /* "http://host:port" of this server, as the caller wrote it. */
 const char *call_origin(struct call *call);
 

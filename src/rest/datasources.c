@@ -40,9 +40,28 @@ static enum err datasource_get_call(struct call *call)
 
 const struct handler rest_datasource_get = {datasource_get_call, STARTS_READING, true};
 
+/* tableau:tasks:* is for updates of data sources with extracts (the seed's list of scopes);
+ * the other two that admit the method are for all. */
+static enum err check_tasks_scope(struct call *call)
+{
+    struct content_item item;
+    struct fault before = call->tx.fault;
+    if (!call->session->scopes || call_has_scope(call, "tableau:datasources:update") ||
+        call_has_scope(call, "tableau:datasources:*"))
+        return E_OK;
+    enum err err = content_item_get(&call->tx, call->actor, TYPE_DATASOURCE,
+                                    call_param(call, "datasource-id"), 0, &item, NULL);
+    if (!err && !item.has_extracts)
+        return call_refuse_scope(call, "tableau:datasources:update or tableau:datasources:*, as "
+                                       "the data source has no extract");
+    call->tx.fault = before; /* what was not found is for the update to tell */
+    return E_OK;
+}
+
 static enum err datasource_update_call(struct call *call)
 {
-    return item_update(call, &DATASOURCES, NULL);
+    enum err err = check_tasks_scope(call);
+    return err ? err : item_update(call, &DATASOURCES, ITEM_CHANGED, NULL);
 }
 
 const struct handler rest_datasource_update = {datasource_update_call, STARTS_WRITING, false};

@@ -328,6 +328,24 @@ static const char *listed(struct arena *arena, const char *scopes)
     return text;
 }
 
+bool call_has_scope(const struct call *call, const char *name)
+{
+    const char *scopes = call->session->scopes ? call->session->scopes : "";
+    size_t len = strlen(name);
+    for (const char *at = scopes; (at = strstr(at, name)); at += len)
+        if ((at == scopes || at[-1] == ' ') && (!at[len] || at[len] == ' '))
+            return true;
+    return false;
+}
+
+enum err call_refuse_scope(struct call *call, const char *expected)
+{
+    const char *scopes = call->session->scopes;
+    return invalid_credentials(
+        call, "scope", expected,
+        arena_printf(call->tx.arena, "a JWT session with: %s", *scopes ? scopes : "(nothing)"));
+}
+
 static enum err check_scope(struct call *call)
 {
     const struct method *m = call->method;
@@ -341,12 +359,9 @@ static enum err check_scope(struct call *call)
         return E_OK;
     bool closed = strcmp(m->row->scopes, "no-scope-exists") == 0;
     call->event.scopes_needed = closed ? NULL : listed(call->tx.arena, m->row->scopes);
-    return invalid_credentials(
-        call, "scope",
-        closed ? "a session by password or personal access token: no scope admits this method"
-               : arena_printf(call->tx.arena, "one of: %s", call->event.scopes_needed),
-        arena_printf(call->tx.arena, "a JWT session with: %s",
-                     *s->scopes ? s->scopes : "(nothing)"));
+    return call_refuse_scope(
+        call, closed ? "a session by password or personal access token: no scope admits this method"
+                     : arena_printf(call->tx.arena, "one of: %s", call->event.scopes_needed));
 }
 
 /* A token is for one site: the URI must name that one. */
@@ -404,6 +419,14 @@ static enum err read_document(struct call *call, const char *type, const char *b
     return err;
 }
 
+static bool is_blank(const char *bytes, size_t len)
+{
+    size_t at = 0;
+    while (at < len && (bytes[at] == ' ' || (bytes[at] >= '\t' && bytes[at] <= '\r')))
+        at++;
+    return at == len;
+}
+
 /* The document beside a file may be empty or absent: what it must hold is asked for
  * by the handler. It may name each row of the file. */
 static enum err read_parts(struct call *call)
@@ -421,6 +444,8 @@ static enum err read_parts(struct call *call)
     if (!payload)
         return err;
     const char *document = part_bytes(payload, &len);
+    if (is_blank(document, len))
+        return E_OK;
     if (len > call->config->body_limit)
         return tx_refuse(&call->tx, E400000, "The part request_payload is too large.");
     return read_document(call, payload->type, document, len, &limits);
@@ -462,26 +487,33 @@ static enum err read_body(struct call *call)
     enum err err = map_body(call);
     if (err)
         return err;
-    if (call->method->has_parts)
-        return read_parts(call);
+    if (call->method->has_parts) {
+        err = read_parts(call);
+        if (err == E400000)
+            err = call->tx.fault.err = call->method->malformed;
+        return err;
+    }
     if (strcmp(call->method->row->request, "none") == 0)
         return E_OK;
     return read_document(call, http_header(call->http, "Content-Type"), call->body.bytes,
                          call->body.len, &doc_limits_default);
 }
 
+static enum err check_caller(struct call *call)
+{
+    if (call->method->gate == GATE_ANYONE)
+        return E_OK;
+    enum err err = check_session(call);
+    if (!err)
+        err = check_scope(call);
+    if (!err)
+        err = check_site(call);
+    return err ? err : check_role(call);
+}
+
 static enum err pass_gate(struct call *call)
 {
-    enum err err = E_OK;
-    if (call->method->gate != GATE_ANYONE) {
-        err = check_session(call);
-        if (!err)
-            err = check_scope(call);
-        if (!err)
-            err = check_site(call);
-        if (!err)
-            err = check_role(call);
-    }
+    enum err err = check_caller(call);
     if (err || call->method->handler->starts == STARTS_SLOWLY)
         return err;
     return read_body(call);
@@ -780,29 +812,49 @@ size_t rest_body_limit(void *context, struct http_request *request)
     return import;
 }
 
-void rest_refuse(void *context, struct http_request *request, int status)
+/* Who may not call at all learns that first, whatever the size of the body. Where reads
+ * are not local none may wait for the repository here. */
+static enum err refuse_caller(struct call *call)
 {
-    static const struct {
+    bool local = lanes_abilities(call->config->lanes) & DB_LOCAL_READS;
+    enum err err = find_method(call);
+    if (err || (!local && http_header(call->http, "X-Tableau-Auth")))
+        return err;
+    call->tx.db = local ? lanes_reader(call->config->lanes) : NULL;
+    return local && !call->tx.db ? E_OK : check_caller(call);
+}
+
+static enum err refuse_as(struct call *call, int status)
+{
+    const struct method *method = call->method;
+    const struct {
         int status;
         enum err err;
         const char *detail;
     } refusals[] = {
         {408, E408000, "The request did not arrive in time."},
-        {413, E413000, "The body of the request is larger than this server takes."},
+        {413, method ? method->too_large : E413000,
+         "The body of the request is larger than this server takes."},
+        {507, method ? method->full : E503000, "There is no room left to store the body."},
         {414, E414000, "The URI of the request is longer than this server takes."},
         {431, E431000, "The headers of the request are larger than this server takes."},
-        {503, E503000, "The server is stopping."},
-        {507, E503000, "The server has no room for the body of the request."},
     };
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+        if (refusals[i].status == status)
+            return tx_refuse(&call->tx, refusals[i].err, "%s", refusals[i].detail);
+    return tx_refuse(&call->tx, E503000, "%s",
+                     http_trouble(call->http) ? "The server takes no more large bodies now."
+                                              : "The server is stopping.");
+}
+
+void rest_refuse(void *context, struct http_request *request, int status)
+{
     struct call *call = call_new(context, request);
-    enum err err = E500000;
     if (http_trouble(request))
         log_write(call->config->log, LOG_ERROR, "body not taken",
                   LOG_S("request", http_id(request)), LOG_S("why", http_trouble(request)));
-    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
-        if (refusals[i].status == status)
-            err = tx_refuse(&call->tx, refusals[i].err, "%s", refusals[i].detail);
-    finish(call, err);
+    enum err err = status == 413 || status == 507 ? refuse_caller(call) : E_OK;
+    finish(call, err ? err : refuse_as(call, status));
 }
 
 void rest_finished(void *context, struct http_request *request, int status, size_t sent,

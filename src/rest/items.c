@@ -92,7 +92,8 @@ enum err item_get(struct call *call, const struct item_kind *kind)
     return err ? err : kind->write(call, doc_child(call->out, kind->element), &item, ITEM_WHOLE);
 }
 
-enum err item_update(struct call *call, const struct item_kind *kind, struct el **el_r)
+enum err item_update(struct call *call, const struct item_kind *kind, enum item_parts parts,
+                     struct el **el_r)
 {
     const struct el *el;
     struct content_item item;
@@ -117,7 +118,7 @@ enum err item_update(struct call *call, const struct item_kind *kind, struct el 
     struct el *written = doc_child(call->out, kind->element);
     if (el_r)
         *el_r = written;
-    return kind->write(call, written, &item, ITEM_CHANGED);
+    return kind->write(call, written, &item, parts);
 }
 
 enum err item_delete(struct call *call, const struct item_kind *kind)

@@ -73,6 +73,12 @@ static void method_fill(struct method *m, const struct method_row *row, size_t n
                  : method_list_has(row->errors, "403032") ? E403032
                                                           : E403004;
     m->has_parts = strcmp(row->request, "multipart/mixed") == 0;
+    /* Rows without files have 400019 for something else. */
+    m->malformed = m->has_parts && method_list_has(row->errors, "400019") ? E400019 : E400000;
+    m->too_large = method_list_has(row->errors, "400016") ? E400016 : E413000;
+    m->full = method_list_has(row->errors, "403016")   ? E403016
+              : method_list_has(row->errors, "403008") ? E403008
+                                                       : E503000;
     m->needs_no_scope = method_list_has(row->scopes, "none");
     m->since = version_parse(row->since);
     m->on_site = strncmp(row->path, "/sites/{site-id}/", 17) == 0 ||

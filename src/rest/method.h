@@ -40,7 +40,9 @@ struct method {
     size_t number; /* in the table; the bit of its scopes */
     const struct handler *handler;
     enum gate gate;
-    enum err refusal;    /* of the gate: E403000 or E403032 where the row lists it, else E403004 */
+    enum err refusal; /* of the gate: E403000 or E403032 where the row lists it, else E403004 */
+    /* How a body is refused that can't be understood, is too large, or finds a full disk. */
+    enum err malformed, too_large, full;
     bool needs_no_scope; /* "none" */
     int since;           /* VERSION() */
     bool has_parts;      /* the request is multipart/mixed */

@@ -124,12 +124,19 @@ static cap_set known_set(const struct call *call)
     return set;
 }
 
-static void write_rule(struct el *permissions, const struct rule *rule, cap_set known)
+/* Group sets came with version 3.22: clients of older ones know none. */
+static bool knows_group_sets(const struct call *call)
+{
+    return call->version >= VERSION(3, 22);
+}
+
+static void write_rule(const struct call *call, struct el *permissions, const struct rule *rule,
+                       cap_set known)
 {
     static const char *const elements[] = {
         [GRANTEE_USER] = "user", [GRANTEE_GROUP] = "group", [GRANTEE_GROUP_SET] = "groupSet"};
     cap_set allow = rule->allow & known, deny = rule->deny & known;
-    if (!allow && !deny)
+    if ((!allow && !deny) || (rule->kind == GRANTEE_GROUP_SET && !knows_group_sets(call)))
         return;
     struct el *el = doc_item(permissions, "granteeCapabilities");
     doc_attr(doc_child(el, elements[rule->kind]), "id", rule->grantee_id);
@@ -176,7 +183,7 @@ static enum err write_permissions(struct call *call, const struct target *target
     doc_attr(doc_child(el, "owner"), "id", item->owner_id);
     cap_set shown = known_set(call) & content_type_capabilities(target->type);
     for (size_t i = 0; i < count; i++)
-        write_rule(permissions, &rules[i], shown);
+        write_rule(call, permissions, &rules[i], shown);
     return E_OK;
 }
 
@@ -207,7 +214,7 @@ static enum err read_capability(struct call *call, enum content_type type, const
 static enum err read_grantee(struct call *call, const struct el *el, struct rule *rule)
 {
     const struct el *user = doc_find(el, "user"), *group = doc_find(el, "group");
-    const struct el *set = call->version >= VERSION(3, 22) ? doc_find(el, "groupSet") : NULL;
+    const struct el *set = knows_group_sets(call) ? doc_find(el, "groupSet") : NULL;
     const struct el *grantee = user ? user : group ? group : set;
     if (!grantee || (user != NULL) + (group != NULL) + (set != NULL) != 1 || doc_next(grantee))
         return tx_refuse(&call->tx, E400000,

@@ -50,7 +50,7 @@ static const struct kind DATASOURCE = {TYPE_DATASOURCE,
                                        ".tds, .tdsx, .hyper, .tde or .csv",
                                        content_is_datasource,
                                        true,
-                                       E400000,
+                                       E400019,
                                        E400010,
                                        E400010};
 static const struct kind FLOW = {TYPE_FLOW,       "flow",          "tableau_flow", "flowType",

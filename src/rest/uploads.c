@@ -54,6 +54,8 @@ static enum err append_store(struct call *call)
     struct appending *a = call->state;
     const struct part *file = part_find(call->parts, "tableau_file");
     enum err err = blob_of_part(call, file, &a->blob);
+    if (err == E403008)
+        err = call->tx.fault.err = E403016; /* Append has no other code for a full disk */
     return err ? err : call_next(call, LANE_WRITE, append_commit);
 }
 
@@ -91,6 +93,8 @@ static enum err upload_append_call(struct call *call)
     enum err err = read_number(call, &a->number);
     if (err)
         return err;
+    if (call->in && call->in->children)
+        return tx_refuse(&call->tx, E400019, "The part request_payload must be empty.");
     if (!file)
         return tx_refuse(&call->tx, E400020, "The request has no part 'tableau_file'.");
     part_bytes(file, &len);

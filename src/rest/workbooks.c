@@ -49,11 +49,21 @@ static enum err read_freshness(struct call *call, const struct el *el,
     return freshness_read(&call->tx, &spec, freshness);
 }
 
+/* What is asked of an accelerator is read over: there is none, and the answer says so. */
+static enum err read_acceleration(struct call *call, const struct el *el)
+{
+    int unused;
+    enum err err = item_read_flag(call, el, "accelerationEnabled", &unused);
+    return err ? err : item_read_flag(call, el, "accelerateNow", &unused);
+}
+
 static enum err read_change(struct call *call, const struct el *el, struct content_change *change)
 {
     enum err err = item_read_flag(call, el, "showTabs", &change->show_tabs);
     if (!err)
         err = item_read_flag(call, el, "encryptExtracts", &change->encrypts_extracts);
+    if (!err)
+        err = read_acceleration(call, doc_find(el, "dataAccelerationConfig"));
     return err ? err : read_freshness(call, el, change);
 }
 
@@ -96,13 +106,13 @@ static enum err workbook_get_by_url_call(struct call *call)
 
 const struct handler rest_workbook_get_by_url = {workbook_get_by_url_call, STARTS_READING, false};
 
-/* What is asked of an accelerator (dataAccelerationConfig, views) is read over: there
- * is none, and the answer says so. */
 static enum err workbook_update_call(struct call *call)
 {
     bool views;
     enum err err = item_query_flag(call, "includeViewAccelerationStatus", E400000, &views);
-    return err ? err : item_update(call, &WORKBOOKS, NULL);
+    return err ? err
+               : item_update(call, &WORKBOOKS, views ? ITEM_CHANGED_ACCELERATED : ITEM_CHANGED,
+                             NULL);
 }
 
 const struct handler rest_workbook_update = {workbook_update_call, STARTS_WRITING, false};

@@ -96,7 +96,16 @@ enum err write_favorites_total(struct call *call, struct el *el, enum content_ty
 
 /* ---- workbooks */
 
-static enum err write_views(struct call *call, struct el *el, const struct content_item *workbook)
+/* There is no accelerator here: nothing is ever accelerated. */
+static struct el *write_acceleration(struct el *el)
+{
+    struct el *config = doc_child(el, "dataAccelerationConfig");
+    doc_attr_bool(config, "accelerationEnabled", false);
+    return config;
+}
+
+static enum err write_views(struct call *call, struct el *el, const struct content_item *workbook,
+                            bool accelerated)
 {
     struct view *views;
     size_t count;
@@ -104,8 +113,12 @@ static enum err write_views(struct call *call, struct el *el, const struct conte
     if (err)
         return err;
     struct el *wrapper = doc_child(el, "views");
-    for (size_t i = 0; i < count; i++)
-        write_view(doc_item(wrapper, "view"), &views[i], VIEW_IN_WORKBOOK);
+    for (size_t i = 0; i < count; i++) {
+        struct el *view = doc_item(wrapper, "view");
+        write_view(view, &views[i], VIEW_IN_WORKBOOK);
+        if (accelerated)
+            doc_attr(write_acceleration(view), "accelerationStatus", "Off");
+    }
     return E_OK;
 }
 
@@ -168,10 +181,11 @@ enum err write_workbook(struct call *call, struct el *el, const struct content_i
         write_location(el, workbook);
     write_owner(el, workbook, parts == ITEM_EVERY);
     write_tags(el, workbook->tags.labels, workbook->tags.count);
-    enum err err = parts == ITEM_WHOLE ? write_views(call, el, workbook) : E_OK;
-    /* There is no accelerator here: nothing is ever accelerated. */
+    bool accelerated = parts == ITEM_CHANGED_ACCELERATED;
+    enum err err =
+        parts == ITEM_WHOLE || accelerated ? write_views(call, el, workbook, accelerated) : E_OK;
     if (parts != ITEM_LISTED)
-        doc_attr_bool(doc_child(el, "dataAccelerationConfig"), "accelerationEnabled", false);
+        write_acceleration(el);
     return err || parts == ITEM_LISTED ? err : write_freshness(call, el, workbook);
 }
 

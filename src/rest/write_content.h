@@ -17,10 +17,11 @@ struct flow_step;
 struct view;
 
 enum item_parts {
-    ITEM_LISTED,  /* in lists */
-    ITEM_CHANGED, /* where one was changed: what it says itself */
-    ITEM_WHOLE,   /* where one is asked for or was published: with what hangs on it */
-    ITEM_EVERY    /* in lists, all that fields= can ask for */
+    ITEM_LISTED,              /* in lists */
+    ITEM_CHANGED,             /* where one was changed: what it says itself */
+    ITEM_CHANGED_ACCELERATED, /* the same of a workbook, with what is done for its views */
+    ITEM_WHOLE,               /* where one is asked for or was published: with what hangs on it */
+    ITEM_EVERY                /* in lists, all that fields= can ask for */
 };
 
 /* Each fills an empty element. A whole workbook holds its views, as far as the

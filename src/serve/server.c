@@ -107,7 +107,8 @@ void server_prepare_process(void)
     sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
-    umask(077); /* what the server writes is its own */
+    signal(SIGXFSZ, SIG_IGN); /* a file that can grow no more is told by errno, as a full disk is */
+    umask(077);               /* what the server writes is its own */
     /* A password's hash takes 19 MiB for a moment: such blocks go back to the system
      * at once, instead of glibc learning to keep them. */
     mallopt(M_MMAP_THRESHOLD, 1 << 20);

@@ -179,5 +179,8 @@ def test_rules_of_group_sets_go_with_a_version(org, closed):
         {"groupSet": {"id": group_set}, "capabilities": {
             "capability": [{"name": "Read", "mode": "Allow"}]}}]}})
     assert rules_of(admin.ok("GET", path)) == {group_set: {"Read": "Allow"}}
+    for version, shown in (("3.21", 0), ("3.22", 1)):  # clients of older ones know none
+        entries = admin.ok("GET", path, version=version).doc["permissions"]
+        assert len(entries.get("granteeCapabilities", [])) == shown
     admin.ok("DELETE", f"{path}/groupSets/{group_set}/Read/Allow", status=204)
     assert rules_of(admin.ok("GET", path)) == {}

@@ -192,13 +192,36 @@ def test_names(org, books):
 
 def test_who_may_publish(org, books):
     client = org.as_role("Explorer")
-    check_refusal(publish_view(client, books[1]), "403018")
+    check_refusal(publish_view(client, books[1]), "403004")
     check_refusal(publish_view(client, books[0], owner=org.user("Viewer")), "403004")
     assert made(client, books[0], owner=org.user("Explorer"))["owner"]["id"] == org.user("Explorer")
     view = made(org.admin, books[0], owner=org.user("Viewer"))
     assert view["owner"]["id"] == org.user("Viewer")
     stranger = org.as_role("ExplorerCanPublish")
-    check_refusal(publish_view(stranger, books[0]), "403018")
+    check_refusal(publish_view(stranger, books[0]), "403004")
+
+
+def test_who_may_read_the_view_alone(org, fmt):
+    """A view of a workbook without tabs has rules of its own; its workbook need not be readable."""
+    project = org.admin.add_project()["id"]
+    every = org.admin.ok("GET", f"{org.admin.site}/groups").doc["groups"]["group"][0]["id"]
+    path = f"{org.admin.site}/projects/{project}/default-permissions/workbooks"
+    for rule in org.admin.ok("GET", path).doc["permissions"].get("granteeCapabilities", []):
+        for capability in rule["capabilities"]["capability"]:  # nobody reads what comes here
+            org.admin.ok("DELETE", f"{path}/groups/{every}/{capability['name']}/"
+                         f"{capability['mode']}", status=204)
+    name = unique("own rules")
+    book = publish(org.admin, "workbook", workbook_xml(salt=name), name, project, showTabs=False)
+    (view,) = [v for v in org.admin.ok("GET", f"{org.admin.site}/workbooks/{book['id']}/views"
+                                       ).doc["views"]["view"] if v["name"] == "First"]
+    client = org.as_role("Explorer").twin(org.as_role("Explorer").session, fmt=fmt)
+    check_refusal(publish_view(client, book["id"]), "403004")
+    org.admin.ok("PUT", f"{org.admin.site}/views/{view['id']}/permissions", {
+        "permissions": {"granteeCapabilities": [{
+            "user": {"id": org.user("Explorer")},
+            "capabilities": {"capability": [{"name": "Read", "mode": "Allow"}]}}]}})
+    assert made(client, book["id"])["view"]["id"] == view["id"]
+    check_refusal(publish_view(client, book["id"], data=file_of("Second")), "403004")
 
 
 # ---------------------------------------------------------------- lists

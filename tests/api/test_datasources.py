@@ -2,9 +2,10 @@
 
 import pytest
 
-from contents import (connection_xml, datasource_bytes, grant, new_project, publish_datasource,
-                      publish_workbook, workbook_bytes)
-from easel_client import children, find, unique
+from contents import (connection_xml, datasource_bytes, default_project, grant, new_project,
+                      package, publish_datasource, publish_reply, publish_workbook,
+                      workbook_bytes)
+from easel_client import check_refusal, children, find, unique
 
 
 def path(client, source=None, *more):
@@ -176,3 +177,24 @@ def test_connections(org, source, fmt):
     assert viewer.call("PUT", f"{where}/{got['id']}", {"connection": {}}, fmt=fmt).code == "403023"
     assert org.admin.call("PUT", f"{where}/{source['id']}", {"connection": {"userName": "x"}},
                           fmt=fmt).code == "404020"
+
+
+def test_the_wildcard_of_tasks_is_for_extracts(org, fmt):
+    """seed-scopes: tableau:tasks:* updates data sources with extracts; the others all."""
+    live = publish_datasource(org.admin)
+    data = package("d.tds", datasource_bytes(), **{"Data/x.hyper": b"HyPe" * 10})
+    reply = publish_reply(org.admin, "datasource", "d.tdsx", data, {
+        "name": unique("d"), "project": {"id": default_project(org.admin)}})
+    assert reply.doc["datasource"]["hasExtracts"] is True and live["hasExtracts"] is False
+    extract = reply.doc["datasource"]["id"]
+    for scopes, status in ((["tableau:tasks:*"], 401), (["tableau:datasources:update"], 200),
+                           (["tableau:datasources:*"], 200),
+                           (["tableau:tasks:*", "tableau:datasources:update"], 200)):
+        client = org.server.client(fmt=fmt).by_jwt(
+            org.app.jwt(org.name("SiteAdministratorCreator"), scopes), org.content_url)
+        reply = update(client, live["id"], fmt, description="Live")
+        assert reply.status == status, (scopes, reply)
+        if status == 401:
+            check_refusal(reply, 401002)
+            check_refusal(update(client, "no-such-id", fmt, description="x"), 404004)
+        assert update(client, extract, fmt, description="Extract").status == 200

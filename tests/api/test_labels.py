@@ -184,8 +184,8 @@ def test_all_or_nothing(org):
     """One item that is refused leaves the others as they were."""
     one, two = put(org.admin), put(org.admin)
     put_label(org.admin, two, "Warning")
-    refused(org.admin, "404004", "PUT", listed(one, NOBODY, value="Deprecated"))
-    refused(org.admin, "404004", "DELETE", listed(two, NOBODY))
+    refused(org.admin, "404000", "PUT", listed(one, NOBODY, value="Deprecated"))
+    refused(org.admin, "404000", "DELETE", listed(two, NOBODY))
     assert values(org.admin, one) == [] and values(org.admin, two) == ["Warning"]
 
 
@@ -195,7 +195,7 @@ def test_all_or_nothing(org):
     ({"contentList": {"content": [{"contentType": "datasource"}]}}, "400000"),
     (listed(NOBODY, kind="workbook"), "400000"), (listed(NOBODY, kind="nonsense"), "400000"),
     (listed(*[NOBODY] * 1001), "400000"),
-    (listed(NOBODY), "404004"), (listed("nonsense"), "404004"), (listed(NOBODY, kind="flow"), "404027"),
+    (listed(NOBODY), "404000"), (listed("nonsense"), "404000"), (listed(NOBODY, kind="flow"), "404000"),
     *((listed(NOBODY, kind=kind), "404000") for kind in
       ("database", "table", "column", "virtualconnection", "virtualConnectionTable")),
 ])
@@ -225,7 +225,7 @@ def test_unknown(org, other, fmt):
         org.admin.refused("404000", "GET", path, fmt=fmt)
         org.admin.refused("404000", "PUT", path, {"label": {"message": "x"}}, fmt=fmt)
         org.admin.refused("404000", "DELETE", path, fmt=fmt)
-    refused(org.admin, "404004", "POST", listed(foreign["contentId"]), fmt=fmt)
+    refused(org.admin, "404000", "POST", listed(foreign["contentId"]), fmt=fmt)
     assert get(other.admin, foreign["contentId"]) == [foreign]
 
 

@@ -206,6 +206,21 @@ def test_downloads(org, fmt):
     org.as_role("Viewer").refused(403019, "GET", f"{client.site}/workbooks/{item}/content", fmt=fmt)
 
 
+@pytest.mark.parametrize("kind, code", [("workbook", 403019), ("datasource", 403028),
+                                        ("flow", 403097)])
+def test_downloads_without_rights(org, fmt, kind, code):
+    """Whether it is Read or ExportXml that lacks."""
+    make = {"workbook": publish_workbook, "datasource": publish_datasource, "flow": publish_flow}
+    item = make[kind](org.admin)["id"]
+    client, path = org.as_role("Creator"), f"{org.admin.site}/{kind}s/{item}"
+    for allowed in ({}, {"Read": "Allow"}, {"Read": "Deny", "ExportXml": "Allow"}):
+        rules = [{"name": name, "mode": mode} for name, mode in
+                 {"Read": "Deny", "ExportXml": "Deny", **allowed}.items()]
+        org.admin.ok("PUT", f"{path}/permissions", {"permissions": {"granteeCapabilities": [
+            {"user": {"id": org.user("Creator")}, "capabilities": {"capability": rules}}]}})
+        client.refused(code, "GET", f"{path}/content", fmt=fmt)
+
+
 def test_extracts_or_not(org, fmt):
     """As TSC writes it, in any case; what is no flag is refused before anything is looked for."""
     data = package("w.twb", workbook_bytes(), **{"Data/x.hyper": b"HyPe" * 100})
@@ -321,7 +336,7 @@ def test_embed_is_true_or_false(org, fmt, kind, filename, data, code):
 
 @pytest.mark.parametrize("kind, filename, data, code", [
     ("workbook", "w.twb", workbook_bytes(), 400000),
-    ("datasource", "d.tds", datasource_bytes(), 400000), ("flow", "f.tfl", flow_bytes(), 400089)])
+    ("datasource", "d.tds", datasource_bytes(), 400019), ("flow", "f.tfl", flow_bytes(), 400089)])
 def test_names_are_not_blank(org, fmt, kind, filename, data, code):
     for name in ("", " ", "\t \n"):
         check_refusal(publish_reply(org.admin, kind, filename, data, {"name": name}, fmt=fmt), code)

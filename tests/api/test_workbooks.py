@@ -381,3 +381,25 @@ def test_connection_to_a_published_data_source(org, project, fmt):
     book = publish_workbook(org.admin, project=project, data=data)
     (got,) = connections(org.admin, book["id"], fmt)
     assert got["datasource"]["id"] == source["id"]
+
+
+@pytest.mark.parametrize("value", ["true", "True"])
+def test_what_an_accelerator_does_for_views(org, fmt, value):
+    """As TSC asks for it while it updates: there is none."""
+    book = publish_workbook(org.admin, data=workbook_bytes(["One", "Two"]))
+    path = f"{org.admin.site}/workbooks/{book['id']}"
+    views = org.admin.ok("GET", f"{path}/views").doc["views"]["view"]
+    body = {"workbook": {"views": {"view": [{"id": view["id"]} for view in views]},
+                         "dataAccelerationConfig": {"accelerationEnabled": "true",
+                                                    "accelerateNow": "false"}}}
+    got = org.admin.ok("PUT", f"{path}?includeViewAccelerationStatus={value}", body,
+                       fmt=fmt).doc["workbook"]
+    assert [view["id"] for view in got["views"]["view"]] == [view["id"] for view in views]
+    for view in got["views"]["view"]:
+        assert view["dataAccelerationConfig"] == {"accelerationEnabled": False,
+                                                  "accelerationStatus": "Off"}
+    assert "views" not in org.admin.ok("PUT", path, body, fmt=fmt).doc["workbook"]
+    for name in ("accelerationEnabled", "accelerateNow"):
+        org.admin.refused(400000, "PUT", path, {"workbook": {
+            "dataAccelerationConfig": {name: "maybe"}}}, fmt=fmt)
+    org.admin.refused(400000, "PUT", f"{path}?includeViewAccelerationStatus=maybe", body, fmt=fmt)
