@@ -6,6 +6,7 @@
 
 #include "base/ident.h"
 #include "domain/actor.h"
+#include "domain/connection_sql.h"
 #include "domain/content_priv.h"
 #include "store/tx.h"
 
@@ -107,12 +108,8 @@ enum err datasource_more(struct tx *tx, const struct content_item *datasource,
         more_r->database_name = tx_text(tx, stmt, 1);
     }
     stmt_reset(stmt);
-    stmt = db_prepare(tx->db,
-                      "SELECT COUNT(DISTINCT w.id) FROM connection k JOIN content w ON w.id = "
-                      "k.content_id JOIN content d ON d.site_id = w.site_id WHERE d.id = ?1 AND "
-                      "w.content_type = 'workbook' AND k.datasource_content_url = ?2");
+    stmt = db_prepare(tx->db, "SELECT " CONNECTED_WORKBOOKS " FROM content c WHERE c.id = ?1");
     stmt_text(stmt, 1, datasource->id);
-    stmt_text(stmt, 2, datasource->content_url);
     if (stmt_step(stmt) != DB_ROW)
         return tx_broken(tx);
     more_r->workbook_count = stmt_get_int(stmt, 0);

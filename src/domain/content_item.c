@@ -8,7 +8,9 @@
 #include "base/ident.h"
 #include "domain/access.h"
 #include "domain/actor.h"
+#include "domain/connection_sql.h"
 #include "domain/content_priv.h"
+#include "domain/favorite.h"
 #include "domain/permission.h"
 #include "domain/visible.h"
 #include "store/tx.h"
@@ -234,8 +236,7 @@ enum err content_item_file(struct tx *tx, const struct actor *actor, enum conten
             LIST_AMONG, OPS_EQ | OPS_IN                                                     \
     }
 
-#define FAVORITES_FIELD \
-    NUMBER_FIELD("favoritesTotal", "(SELECT COUNT(*) FROM favorite b WHERE b.content_id = c.id)")
+#define FAVORITES_FIELD NUMBER_FIELD("favoritesTotal", FAVORITES_SQL("content_id", "c.id"))
 
 /* Nothing has alerts or subscriptions here. */
 const struct list_field workbook_fields[] = {
@@ -253,26 +254,8 @@ const struct list_field workbook_fields[] = {
 };
 const size_t workbook_field_count = sizeof workbook_fields / sizeof *workbook_fields;
 
-/* Most data sources have one connection; of several, the first of the file counts. */
-#define OF_FIRST_CONNECTION(expression)                                   \
-    "(SELECT " expression " FROM connection k WHERE k.content_id = c.id " \
-    "ORDER BY k.position LIMIT 1)"
-#define FIRST_CONNECTION(column) OF_FIRST_CONNECTION("k." column)
-
 /* Where the data are: the server, or the file where there is none. */
 #define CONNECTED_TO OF_FIRST_CONNECTION("COALESCE(NULLIF(k.server_address, ''), k.filename)")
-
-/* A condition of the first connection as a number; `otherwise` where there is none. */
-#define IF_FIRST_CONNECTION(condition, is, is_not, otherwise)                          \
-    "COALESCE(" OF_FIRST_CONNECTION("CASE WHEN " condition " THEN " is " ELSE " is_not \
-                                    " END") ", " otherwise ")"
-
-/* Classes of connections to cubes: Analysis Services, Essbase, BW. Their members stand in
- * hierarchies, and a server can't pass such data on: a data source of them is there to be
- * downloaded alone. */
-#define LEADS_TO_CUBE "k.connection_type IN ('msolap', 'essbase', 'sapbw')"
-#define IS_CUBE IF_FIRST_CONNECTION(LEADS_TO_CUBE, "1", "0", "0")
-#define IS_NO_CUBE IF_FIRST_CONNECTION(LEADS_TO_CUBE, "0", "1", "1")
 
 /* The ports at which databases listen unless they are told otherwise. Where a connection
  * names no port, it is the default. */
@@ -284,12 +267,6 @@ const size_t workbook_field_count = sizeof workbook_fields / sizeof *workbook_fi
     "'exasol:8563', 'netezza:5480', 'sybasease:5000', 'sybaseiq:2638', "                \
     "'hadoophive:10000', 'spark:10000', 'presto:8080')"
 #define AT_USUAL_PORT IF_FIRST_CONNECTION(USUAL_PORT, "1", "0", "1")
-
-/* Workbooks that read it (connection.h). */
-#define CONNECTED_WORKBOOKS                                                                 \
-    "(SELECT COUNT(DISTINCT w.id) FROM connection k JOIN content w ON w.id = k.content_id " \
-    "WHERE w.site_id = c.site_id AND w.content_type = 'workbook' AND "                      \
-    "k.datasource_content_url = c.content_url)"
 
 const struct list_field datasource_fields[] = {
     COMMON_FIELDS,

@@ -176,9 +176,9 @@ enum err favorite_list(struct tx *tx, const struct actor *actor, const char *use
 
 enum err favorites_of(struct tx *tx, enum content_type type, const char *item_id, int64_t *count_r)
 {
-    struct stmt *stmt = db_prepare(
-        tx->db, type == TYPE_VIEW ? "SELECT COUNT(*) FROM favorite WHERE view_id = ?1"
-                                  : "SELECT COUNT(*) FROM favorite WHERE content_id = ?1");
+    struct stmt *stmt =
+        db_prepare(tx->db, type == TYPE_VIEW ? "SELECT " FAVORITES_SQL("view_id", "?1")
+                                             : "SELECT " FAVORITES_SQL("content_id", "?1"));
     stmt_text(stmt, 1, item_id);
     if (stmt_step(stmt) != DB_ROW)
         return tx_broken(tx);

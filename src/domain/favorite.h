@@ -34,7 +34,10 @@ enum err favorite_remove(struct tx *tx, const struct actor *actor, const char *u
 enum err favorite_list(struct tx *tx, const struct actor *actor, const char *user_id,
                        struct favorite **favorites_r, size_t *count_r);
 
-/* How many users have the item (a workbook, view, data source or flow) among theirs. */
+/* SQL: how many users have the item of that id among theirs; the column is that of its type:
+ * content_id, view_id, project_id. */
+#define FAVORITES_SQL(column, id) "(SELECT COUNT(*) FROM favorite b WHERE b." column " = " id ")"
+/* The same for one item (a workbook, view, data source or flow) among theirs. */
 enum err favorites_of(struct tx *tx, enum content_type type, const char *item_id, int64_t *count_r);
 
 #endif

@@ -20,6 +20,12 @@ struct actor;
 struct content_item;
 struct tx;
 
+/* SQL: whether an active label warns of the quality of the content of that id: 2 where one of
+ * them is elevated, 1 where none is, 0 where there is no such label. */
+#define LABEL_WARNING_SQL(id)                                                              \
+    "COALESCE((SELECT MAX(CASE WHEN l.elevated = 0 THEN 1 ELSE 2 END) FROM label l WHERE " \
+    "l.content_id = " id " AND l.category = 'DataQualityWarning' AND l.active <> 0), 0)"
+
 enum { LABEL_ASSETS_MOST = 1000, LABEL_MESSAGE_MOST = 8000 };
 
 struct label {

@@ -6,6 +6,10 @@
 #include "base/buf.h"
 #include "base/fold.h"
 #include "domain/actor.h"
+#include "domain/connection_sql.h"
+#include "domain/favorite.h"
+#include "domain/fill.h"
+#include "domain/label.h"
 #include "domain/visible.h"
 #include "store/text_index.h"
 #include "store/tx.h"
@@ -20,20 +24,17 @@
 #define HITS "(CASE WHEN e.view_id IS NOT NULL THEN v.hits ELSE COALESCE(c.hits, 0) END)"
 #define MODIFIED "COALESCE(v.updated_at, c.updated_at, p.updated_at)"
 #define TITLE_KEY "COALESCE(v.name_key, c.name_key, p.name_key)"
-/* Of workbooks that use a published data source; sought along an index. */
-#define WORKBOOKS                                                                            \
-    "CASE WHEN e.content_id IS NOT NULL AND c.content_type = 'datasource' THEN (SELECT "     \
-    "COUNT(DISTINCT w.id) FROM connection k JOIN content w ON w.id = k.content_id WHERE "    \
-    "k.datasource_content_url = c.content_url AND w.site_id = c.site_id AND w.content_type " \
-    "= 'workbook') ELSE 0 END"
+/* Of what is no data source: none. */
+#define WORKBOOKS "CASE WHEN c.content_type = 'datasource' THEN " CONNECTED_WORKBOOKS " ELSE 0 END"
 
 static const char COLUMNS[] =
     "SELECT " KIND ", COALESCE(v.serial, c.serial, p.serial), COALESCE(v.id, c.id, p.id), "
-    "COALESCE(v.name, c.name, p.name), CASE WHEN e.view_id IS NOT NULL THEN '' ELSE "
-    "COALESCE(c.description, p.description) END, o.name, o.full_name, o.email, o.serial, p.id, "
+    "COALESCE(v.name, c.name, p.name), COALESCE(c.description, p.description), o.name, "
+    "o.full_name, o.email, o.serial, p.id, "
     "p.name, p.serial, CASE WHEN e.view_id IS NOT NULL THEN c.name WHEN e.project_id IS NOT NULL "
     "THEN above.name ELSE p.name END, v.sheet_type, c.data_type, COALESCE(c.has_extracts, 0), "
-    "COALESCE(c.is_certified, 0), COALESCE(v.created_at, c.created_at, p.created_at), " MODIFIED;
+    "COALESCE(c.is_certified, 0), COALESCE(v.created_at, c.created_at, p.created_at), " MODIFIED
+    ", COALESCE(c.published_at, 0)";
 
 static const char JOINS[] =
     " LEFT JOIN view v ON v.id = e.view_id LEFT JOIN content c ON c.id = COALESCE(e.content_id, "
@@ -46,7 +47,7 @@ enum { FIELD_COUNT = 8 };
 /* Seconds: so clients see times, and so they compare them. */
 static const struct list_field FIELDS[FIELD_COUNT] = {
     {"type", KIND, LIST_TEXT, OPS_EQ | OPS_IN},
-    {"ownerId", "o.serial", LIST_NUMBER, OPS_EQ | OPS_IN},
+    {"ownerId", "o.serial", LIST_NUMBER, OPS_EQ | OPS_IN | OPS_COMPARE},
     {"modifiedTime", "(" MODIFIED " / 1000 * 1000)", LIST_TIME, OPS_EQ | OPS_IN | OPS_COMPARE},
     {"hitsTotal", HITS, LIST_NUMBER, 0},
     {"downstreamWorkbookCount", WORKBOOKS, LIST_NUMBER, 0},
@@ -134,6 +135,7 @@ static void read_hit(struct tx *tx, struct stmt *stmt, struct search_hit *hit)
         .is_certified = stmt_get_int(stmt, 16) != 0,
         .created_at = stmt_get_int(stmt, 17),
         .modified_at = stmt_get_int(stmt, 18),
+        .published_at = stmt_get_int(stmt, 19),
     };
 }
 
@@ -178,34 +180,88 @@ static enum err walk(struct tx *tx, struct finding *f, const struct seen *seen,
     return got == DB_DONE ? E_OK : tx_broken(tx);
 }
 
+/* ---- what stands around a page of it */
+
+static void read_around(struct tx *tx, struct stmt *stmt, void *value)
+{
+    int64_t warning = stmt_get_int(stmt, 4);
+    (void)tx;
+    *(struct search_around *)value = (struct search_around){
+        .favorites = stmt_get_int(stmt, 1),
+        .workbooks = stmt_get_int(stmt, 2),
+        .is_connectable = stmt_get_int(stmt, 3) != 0,
+        .has_warning = warning > 0,
+        .has_severe_warning = warning > 1,
+    };
+}
+
+#define AROUND(table, row, columns)                                                      \
+    {                                                                                    \
+        "SELECT " row ".id, " columns " FROM " table " " row " WHERE " row ".id IN", "", \
+            sizeof(struct search_around), read_around                                    \
+    }
+
+#define CONTENT_AROUND                  \
+    FAVORITES_SQL("content_id", "c.id") \
+    ", " WORKBOOKS ", " IS_NO_CUBE ", " LABEL_WARNING_SQL("c.id")
+
+static const struct fill AROUND_CONTENT = AROUND("content", "c", CONTENT_AROUND);
+static const struct fill AROUND_VIEWS =
+    AROUND("view", "v", FAVORITES_SQL("view_id", "v.id") ", 0, 0, 0");
+static const struct fill AROUND_PROJECTS =
+    AROUND("project", "p", FAVORITES_SQL("project_id", "p.id") ", 0, 0, 0");
+
+static enum err fill_around(struct tx *tx, enum content_type type, struct search_hit *hits,
+                            size_t count)
+{
+    return fill(tx,
+                type == TYPE_VIEW      ? &AROUND_VIEWS
+                : type == TYPE_PROJECT ? &AROUND_PROJECTS
+                                       : &AROUND_CONTENT,
+                hits, count, sizeof *hits, offsetof(struct search_hit, id),
+                offsetof(struct search_hit, around));
+}
+
 static enum err fill_some(struct tx *tx, enum content_type type, struct search_hit *hits,
                           size_t count)
 {
-    enum err err = tag_fill(tx, type, hits, count, sizeof *hits, offsetof(struct search_hit, id),
-                            offsetof(struct search_hit, tags));
-    return err ? err
-               : usage_fill(tx, type, hits, count, sizeof *hits, offsetof(struct search_hit, id),
-                            offsetof(struct search_hit, usage));
+    enum err err = fill_around(tx, type, hits, count);
+    if (!err && type != TYPE_PROJECT)
+        err = tag_fill(tx, type, hits, count, sizeof *hits, offsetof(struct search_hit, id),
+                       offsetof(struct search_hit, tags));
+    if (!err && type != TYPE_PROJECT)
+        err = usage_fill(tx, type, hits, count, sizeof *hits, offsetof(struct search_hit, id),
+                         offsetof(struct search_hit, usage));
+    return err;
 }
 
-/* Tags and usage of a page of several types: those of views, then those of the rest. */
-static enum err fill(struct tx *tx, struct search_hit *hits, size_t count)
+/* Content, views and projects are told of by tables of their own. */
+static enum content_type kin(enum content_type type)
 {
-    struct search_hit *of[2] = {arena_alloc(tx->arena, (count + 1) * sizeof *hits),
-                                arena_alloc(tx->arena, (count + 1) * sizeof *hits)};
-    size_t counts[2] = {0, 0}, at[2] = {0, 0};
-    enum err err = E_OK;
-    for (size_t i = 0; i < count; i++) {
-        bool view = hits[i].type == TYPE_VIEW;
-        of[view][counts[view]++] = hits[i];
-    }
-    for (int view = 0; view < 2 && !err; view++)
-        err = fill_some(tx, view ? TYPE_VIEW : TYPE_WORKBOOK, of[view], counts[view]);
-    for (size_t i = 0; i < count && !err; i++) {
-        bool view = hits[i].type == TYPE_VIEW;
-        hits[i] = of[view][at[view]++];
-    }
+    return type == TYPE_VIEW || type == TYPE_PROJECT ? type : TYPE_WORKBOOK;
+}
+
+static enum err fill_kin(struct tx *tx, enum content_type type, struct search_hit *hits,
+                         size_t count)
+{
+    size_t some = 0, at = 0;
+    struct search_hit *of = arena_alloc(tx->arena, (count + 1) * sizeof *of);
+    for (size_t i = 0; i < count; i++)
+        if (kin(hits[i].type) == type)
+            of[some++] = hits[i];
+    enum err err = fill_some(tx, type, of, some);
+    for (size_t i = 0; i < count; i++)
+        if (kin(hits[i].type) == type)
+            hits[i] = of[at++];
     return err;
+}
+
+static enum err fill_hits(struct tx *tx, struct search_hit *hits, size_t count)
+{
+    enum err err = fill_kin(tx, TYPE_WORKBOOK, hits, count);
+    if (!err)
+        err = fill_kin(tx, TYPE_VIEW, hits, count);
+    return err ? err : fill_kin(tx, TYPE_PROJECT, hits, count);
 }
 
 enum err search(struct tx *tx, const struct actor *actor, const struct search_request *request,
@@ -234,5 +290,5 @@ enum err search(struct tx *tx, const struct actor *actor, const struct search_re
     }
     ask(tx, actor, &f);
     err = walk(tx, &f, &seen, *hits_r, count_r, total_r);
-    return err ? err : fill(tx, *hits_r, *count_r);
+    return err ? err : fill_hits(tx, *hits_r, *count_r);
 }

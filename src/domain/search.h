@@ -25,9 +25,16 @@ enum err search_index_owned(struct tx *tx, const char *site_id, const char *user
 /* What has no entry yet, on any site: of a repository from before there was a search. */
 enum err search_index_missing(struct tx *tx);
 
+/* What stands around an item, as it is now; of views and projects favorites alone. */
+struct search_around {
+    int64_t favorites;
+    int64_t workbooks; /* that read a data source, whoever may see them */
+    bool is_connectable, has_warning, has_severe_warning;
+};
+
 struct search_hit {
     enum content_type type;
-    const char *id, *title, *description;
+    const char *id, *title, *description; /* description of a view: its workbook's */
     const char *owner_name, *owner_email; /* email NULL: none */
     const char *project_id, *project_name;
     const char *container;       /* a view's workbook, else the project that holds it */
@@ -35,8 +42,10 @@ struct search_hit {
     const char *connection_type; /* of a data source, else NULL */
     bool has_extracts, is_certified;
     int64_t serial, owner_serial, project_serial, created_at, modified_at;
+    int64_t published_at; /* of content: when its file came; 0 of a project */
     struct tag_list tags;
     struct usage usage; /* nothing of a project */
+    struct search_around around;
 };
 
 enum { SEARCH_LIMIT_MOST = 2000, SEARCH_LIMIT_USUAL = 10, SEARCH_TERMS_MOST = 1000 };

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/fold.h"
 #include "base/ident.h"
 #include "domain/actor.h"
+#include "domain/fill.h"
 #include "domain/search.h"
 #include "domain/subject.h"
 #include "store/tx.h"
@@ -233,72 +233,21 @@ static void append(struct tx *tx, struct tag_list *list, const char *label)
     more[list->count++] = label;
 }
 
-enum { FILLED_AT_ONCE = 500 };
-
-struct rows {
-    char *bytes;
-    size_t count, size, id_at, tags_at;
-};
-
-static const char *id_of(const struct rows *rows, size_t i)
+static void add_label(struct tx *tx, struct stmt *stmt, void *value)
 {
-    const char *id;
-    memcpy(&id, rows->bytes + i * rows->size + rows->id_at, sizeof id);
-    return id;
+    append(tx, value, tx_text(tx, stmt, 1));
 }
 
-static struct tag_list *tags_of(const struct rows *rows, size_t i)
-{
-    return (struct tag_list *)(void *)(rows->bytes + i * rows->size + rows->tags_at);
-}
-
-static struct tag_list *find_row(const struct rows *rows, const char *id)
-{
-    for (size_t i = 0; i < rows->count; i++)
-        if (strcmp(id_of(rows, i), id) == 0)
-            return tags_of(rows, i);
-    return NULL;
-}
-
-static struct stmt *tags_of_all(struct tx *tx, const char *column, const struct rows *rows)
-{
-    struct buf sql;
-    buf_init(&sql, tx->arena, 0);
-    buf_addf(&sql, "SELECT %s, label FROM tag WHERE %s IN (NULL", column, column);
-    for (size_t i = 0; i < rows->count; i++)
-        buf_addf(&sql, ", ?%d", (int)i + 1);
-    buf_addf(&sql, ") ORDER BY %s, label", column);
-    struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
-    for (size_t i = 0; i < rows->count; i++)
-        stmt_text(stmt, (int)i + 1, id_of(rows, i));
-    return stmt;
-}
-
-static enum err fill(struct tx *tx, const char *column, const struct rows *rows)
-{
-    enum db_result got;
-    struct stmt *stmt = tags_of_all(tx, column, rows);
-    while ((got = stmt_step(stmt)) == DB_ROW) {
-        struct tag_list *list = find_row(rows, stmt_get_text(stmt, 0));
-        if (list)
-            append(tx, list, tx_text(tx, stmt, 1));
+#define TAGS_BY(column)                                                                         \
+    {                                                                                           \
+        "SELECT " column ", label FROM tag WHERE " column " IN", " ORDER BY " column ", label", \
+            sizeof(struct tag_list), add_label                                                  \
     }
-    return got == DB_DONE ? E_OK : tx_broken(tx);
-}
 
 enum err tag_fill(struct tx *tx, enum content_type type, void *rows, size_t count, size_t row_size,
                   size_t id_at, size_t tags_at)
 {
-    const char *column = type == TYPE_VIEW ? "view_id" : "content_id";
-    struct rows some = {rows, 0, row_size, id_at, tags_at};
-    enum err err = E_OK;
-    /* A workbook may have more views than a statement takes parameters. */
-    for (size_t from = 0; from < count && !err; from += some.count) {
-        some.bytes = (char *)rows + from * row_size;
-        some.count = count - from < FILLED_AT_ONCE ? count - from : FILLED_AT_ONCE;
-        for (size_t i = 0; i < some.count; i++)
-            *tags_of(&some, i) = (struct tag_list){0};
-        err = fill(tx, column, &some);
-    }
-    return err;
+    static const struct fill OF_VIEWS = TAGS_BY("view_id"), OF_CONTENT = TAGS_BY("content_id");
+    return fill(tx, type == TYPE_VIEW ? &OF_VIEWS : &OF_CONTENT, rows, count, row_size, id_at,
+                tags_at);
 }

@@ -9,10 +9,11 @@
 #include "base/ident.h"
 #include "domain/actor.h"
 #include "domain/content_item.h"
+#include "domain/fill.h"
 #include "domain/view.h"
 #include "store/tx.h"
 
-enum { DAY_MS = 24 * 60 * 60 * 1000, FILLED_AT_ONCE = 500, SWEPT_AT_ONCE = 5000 };
+enum { DAY_MS = 24 * 60 * 60 * 1000, SWEPT_AT_ONCE = 5000 };
 
 int64_t usage_day(int64_t at)
 {
@@ -135,30 +136,13 @@ bool usage_count(struct db *db, const struct usage_looks *looks, size_t count)
 
 /* ---- reading */
 
-struct rows {
-    char *bytes;
-    size_t count, size, id_at, usage_at;
-};
-
-static const char *id_of(const struct rows *rows, size_t i)
-{
-    const char *id;
-    memcpy(&id, rows->bytes + i * rows->size + rows->id_at, sizeof id);
-    return id;
-}
-
-static struct usage *usage_of(const struct rows *rows, size_t i)
-{
-    return (struct usage *)(void *)(rows->bytes + i * rows->size + rows->usage_at);
-}
-
 static void add_span(struct buf *sql, int64_t after)
 {
     buf_addf(sql, ", COALESCE(SUM(CASE WHEN u.day > %lld THEN u.hits ELSE 0 END), 0)",
              (long long)after);
 }
 
-static struct stmt *ask(struct tx *tx, bool views, const struct rows *rows)
+static const char *select_usage(struct tx *tx, bool of_views)
 {
     struct buf sql;
     int64_t today = usage_day(tx->now);
@@ -168,45 +152,26 @@ static struct stmt *ask(struct tx *tx, bool views, const struct rows *rows)
     add_span(&sql, today - USAGE_ONE_MONTH);
     add_span(&sql, today - USAGE_THREE_MONTHS);
     add_span(&sql, today - USAGE_TWELVE_MONTHS);
-    buf_adds(&sql, views ? " FROM view i LEFT JOIN view_usage u ON u.view_id = i.id"
-                         : " FROM content i LEFT JOIN content_usage u ON u.content_id = i.id");
-    buf_adds(&sql, " WHERE i.id IN (NULL");
-    for (size_t i = 0; i < rows->count; i++)
-        buf_addf(&sql, ", ?%d", (int)i + 1);
-    buf_adds(&sql, ") GROUP BY i.id, i.hits");
-    struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
-    for (size_t i = 0; i < rows->count; i++)
-        stmt_text(stmt, (int)i + 1, id_of(rows, i));
-    return stmt;
+    buf_adds(&sql, of_views ? " FROM view i LEFT JOIN view_usage u ON u.view_id = i.id"
+                            : " FROM content i LEFT JOIN content_usage u ON u.content_id = i.id");
+    buf_adds(&sql, " WHERE i.id IN");
+    return sql.bytes;
 }
 
-static enum err fill(struct tx *tx, bool views, const struct rows *rows)
+static void add_usage(struct tx *tx, struct stmt *stmt, void *value)
 {
-    enum db_result got;
-    struct stmt *stmt = ask(tx, views, rows);
-    while ((got = stmt_step(stmt)) == DB_ROW) {
-        struct usage usage = {stmt_get_int(stmt, 1), stmt_get_int(stmt, 2), stmt_get_int(stmt, 3),
-                              stmt_get_int(stmt, 4), stmt_get_int(stmt, 5)};
-        for (size_t i = 0; i < rows->count; i++)
-            if (strcmp(id_of(rows, i), stmt_get_text(stmt, 0)) == 0)
-                *usage_of(rows, i) = usage;
-    }
-    return got == DB_DONE ? E_OK : tx_broken(tx);
+    (void)tx;
+    *(struct usage *)value =
+        (struct usage){stmt_get_int(stmt, 1), stmt_get_int(stmt, 2), stmt_get_int(stmt, 3),
+                       stmt_get_int(stmt, 4), stmt_get_int(stmt, 5)};
 }
 
 enum err usage_fill(struct tx *tx, enum content_type type, void *rows, size_t count,
                     size_t row_size, size_t id_at, size_t usage_at)
 {
-    struct rows some = {rows, 0, row_size, id_at, usage_at};
-    enum err err = E_OK;
-    for (size_t from = 0; from < count && !err; from += some.count) {
-        some.bytes = (char *)rows + from * row_size;
-        some.count = count - from < FILLED_AT_ONCE ? count - from : FILLED_AT_ONCE;
-        for (size_t i = 0; i < some.count; i++)
-            *usage_of(&some, i) = (struct usage){0};
-        err = fill(tx, type == TYPE_VIEW, &some);
-    }
-    return err;
+    const struct fill how = {select_usage(tx, type == TYPE_VIEW), " GROUP BY i.id, i.hits",
+                             sizeof(struct usage), add_usage};
+    return fill(tx, &how, rows, count, row_size, id_at, usage_at);
 }
 
 static enum err unknown(struct tx *tx, enum content_type type, const char *id)

@@ -8,6 +8,7 @@
 #include "domain/access.h"
 #include "domain/actor.h"
 #include "domain/content_priv.h"
+#include "domain/favorite.h"
 #include "domain/permission.h"
 #include "domain/publish.h"
 #include "domain/visible.h"
@@ -115,8 +116,7 @@ const struct list_field view_fields[] = {
     {"sheetType", "v.sheet_type", LIST_TEXT, OPS_EQ | OPS_IN},
     {"sheetNumber", "v.position", LIST_NUMBER, OPS_EQ | OPS_COMPARE},
     {"hitsTotal", "v.hits", LIST_NUMBER, OPS_EQ | OPS_COMPARE},
-    {"favoritesTotal", "(SELECT COUNT(*) FROM favorite b WHERE b.view_id = v.id)", LIST_NUMBER,
-     OPS_EQ | OPS_COMPARE},
+    {"favoritesTotal", FAVORITES_SQL("view_id", "v.id"), LIST_NUMBER, OPS_EQ | OPS_COMPARE},
     {"createdAt", "v.created_at", LIST_TIME, OPS_EQ | OPS_COMPARE},
     {"updatedAt", "v.updated_at", LIST_TIME, OPS_EQ | OPS_COMPARE},
     {"ownerName", "o.name", LIST_TEXT, OPS_EQ | OPS_IN},

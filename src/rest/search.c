@@ -35,6 +35,8 @@ static enum err read_request(struct call *call, struct search_request *request)
     *request = (struct search_request){.terms = query_get(&call->query, "terms"),
                                        .filter = query_get(&call->query, "filter"),
                                        .order = query_get(&call->query, "order_by")};
+    if (!request->order) /* as some clients write it */
+        request->order = query_get(&call->query, "orderBy");
     enum err err = read_number(call, "page", 0, 999999999, 0, &request->page);
     return err ? err
                : read_number(call, "limit", 1, SEARCH_LIMIT_MOST, SEARCH_LIMIT_USUAL,
@@ -78,6 +80,33 @@ static void add_tags(struct buf *out, const struct tag_list *tags)
     buf_addc(out, ']');
 }
 
+static void add_description(struct buf *out, const struct search_hit *hit)
+{
+    bool of_workbook = hit->type == TYPE_WORKBOOK || hit->type == TYPE_VIEW;
+    if (*hit->description)
+        add_text(out, of_workbook ? "workbookDescription" : "description", hit->description);
+}
+
+static void add_warnings(struct buf *out, const struct search_hit *hit)
+{
+    if (hit->type != TYPE_DATASOURCE && hit->type != TYPE_FLOW)
+        return; /* nothing else has labels */
+    add_flag(out, "hasActiveDataQualityWarning", hit->around.has_warning);
+    add_flag(out, "hasSevereDataQualityWarning", hit->around.has_severe_warning);
+}
+
+static void add_datasource(struct buf *out, const struct search_hit *hit)
+{
+    add_text(out, "connectionType", hit->connection_type);
+    add_flag(out, "datasourceIsPublished", true);
+    add_flag(out, "isCertified", hit->is_certified);
+    add_flag(out, "isConnectable", hit->around.is_connectable);
+    add_number(out, "connectedWorkbooksCount", hit->around.workbooks);
+    add_number(out, "downstreamWorkbookCount", hit->around.workbooks);
+    if (hit->has_extracts) /* it changes with its file alone */
+        add_time(out, "extractUpdatedAt", hit->published_at);
+}
+
 static void add_hit(struct call *call, struct buf *out, const struct search_hit *hit)
 {
     const char *type = content_type_name(hit->type);
@@ -86,23 +115,24 @@ static void add_hit(struct call *call, struct buf *out, const struct search_hit 
     add_text(out, "luid", hit->id);
     add_number(out, "id", hit->serial);
     add_text(out, "title", hit->title);
-    if (*hit->description)
-        add_text(out, hit->type == TYPE_WORKBOOK ? "workbookDescription" : "description",
-                 hit->description);
+    add_description(out, hit);
     add_number(out, "ownerId", hit->owner_serial);
     add_text(out, "ownerName", hit->owner_name);
     add_text(out, "ownerEmail", hit->owner_email);
     add_number(out, "projectId", hit->project_serial);
     add_text(out, "projectName", hit->project_name);
     add_text(out, "containerName", hit->container);
+    if (hit->type == TYPE_VIEW)
+        add_text(out, "locationName", hit->project_name);
     add_text(out, "sheetType", hit->sheet_type);
-    if (hit->type == TYPE_DATASOURCE) {
-        add_text(out, "connectionType", hit->connection_type);
-        add_flag(out, "datasourceIsPublished", true);
-        add_flag(out, "isCertified", hit->is_certified);
-    }
-    if (hit->type == TYPE_DATASOURCE || hit->type == TYPE_WORKBOOK)
+    if (hit->type == TYPE_DATASOURCE)
+        add_datasource(out, hit);
+    if (hit->type == TYPE_DATASOURCE || hit->type == TYPE_WORKBOOK) {
         add_flag(out, "hasExtracts", hit->has_extracts);
+        add_flag(out, "extractCreationPending", false); /* extracts come with files */
+    }
+    add_warnings(out, hit);
+    add_number(out, "favoritesTotal", hit->around.favorites);
     add_number(out, "hitsTotal", hit->usage.total);
     add_number(out, "hitsSmallSpanTotal", hit->usage.one_month);
     add_number(out, "hitsMediumSpanTotal", hit->usage.three_months);
