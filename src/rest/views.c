@@ -33,19 +33,11 @@ static enum err view_get_step(struct call *call)
     return E_OK;
 }
 
-/* What tells usage tells the caller's own looks too; what does not waits for nothing. */
-static enum err step_of_usage(struct call *call, bool tells_usage,
-                              enum err (*step)(struct call *call))
-{
-    call->fleeting = tells_usage; /* looks count up while the repository stands still */
-    return tells_usage ? call_after_looks(call, step) : step(call);
-}
-
 static enum err view_get_call(struct call *call)
 {
     bool usage;
     enum err err = read_usage(call, &usage);
-    return err ? err : step_of_usage(call, usage, view_get_step);
+    return err ? err : call_with_usage(call, usage, view_get_step);
 }
 
 const struct handler rest_view_get = {view_get_call, STARTS_READING, false};
@@ -75,7 +67,7 @@ static enum err view_list_of_workbook_call(struct call *call)
 {
     bool usage;
     enum err err = read_usage(call, &usage);
-    return err ? err : step_of_usage(call, usage, view_list_of_workbook_step);
+    return err ? err : call_with_usage(call, usage, view_list_of_workbook_step);
 }
 
 const struct handler rest_view_list_of_workbook = {view_list_of_workbook_call, STARTS_READING,
@@ -149,7 +141,7 @@ static enum err view_list_call(struct call *call)
 {
     struct view_list_request request;
     enum err err = read_list(call, &request);
-    return err ? err : step_of_usage(call, tells_usage(&request), view_list_step);
+    return err ? err : call_with_usage(call, tells_usage(&request), view_list_step);
 }
 
 const struct handler rest_view_list = {view_list_call, STARTS_READING, true};
