@@ -6,6 +6,7 @@
 #include "base/fold.h"
 #include "base/ident.h"
 #include "domain/actor.h"
+#include "domain/list.h"
 #include "domain/subject.h"
 #include "store/tx.h"
 
@@ -143,15 +144,11 @@ static int64_t number_of(struct tx *tx, const char *user_id)
     return count;
 }
 
-enum err favorite_list(struct tx *tx, const struct actor *actor, const char *user_id,
-                       struct favorite **favorites_r, size_t *count_r)
+static enum err read_all(struct tx *tx, const char *user_id, struct favorite **favorites_r,
+                         size_t *count_r)
 {
-    char key[LUID_ROOM];
     enum db_result got;
-    enum err err = find_user(tx, actor, user_id, key);
-    if (err)
-        return err;
-    size_t room = (size_t)number_of(tx, key);
+    size_t room = (size_t)number_of(tx, user_id);
     *favorites_r = arena_alloc(tx->arena, (room + 1) * sizeof **favorites_r);
     *count_r = 0;
     struct stmt *stmt = db_prepare(
@@ -159,7 +156,7 @@ enum err favorite_list(struct tx *tx, const struct actor *actor, const char *use
                 "NULL THEN 'view' ELSE c.content_type END, COALESCE(f.content_id, f.view_id, "
                 "f.project_id), f.label, f.added_at FROM favorite f LEFT JOIN content c ON c.id = "
                 "f.content_id WHERE f.site_user_id = ?1 ORDER BY f.position, f.label LIMIT ?2");
-    stmt_text(stmt, 1, key);
+    stmt_text(stmt, 1, user_id);
     stmt_int(stmt, 2, (int64_t)room);
     while ((got = stmt_step(stmt)) == DB_ROW) {
         (*favorites_r)[*count_r] = (struct favorite){
@@ -172,6 +169,51 @@ enum err favorite_list(struct tx *tx, const struct actor *actor, const char *use
         (*count_r)++;
     }
     return got == DB_DONE ? E_OK : tx_broken(tx);
+}
+
+/* What may not be read any more is left out. */
+static enum err keep_readable(struct tx *tx, const struct actor *actor, struct favorite *favorites,
+                              size_t *count)
+{
+    size_t all = *count;
+    *count = 0;
+    for (size_t i = 0; i < all; i++) {
+        struct subject subject;
+        enum err err = subject_find(tx, actor, favorites[i].type, favorites[i].item_id, &subject);
+        if (err)
+            return err;
+        if (subject.held & CAP_BIT(CAP_READ))
+            favorites[(*count)++] = favorites[i];
+    }
+    return E_OK;
+}
+
+static enum err keep_page(struct tx *tx, const struct list_request *page,
+                          struct favorite **favorites, size_t *count)
+{
+    enum err err = list_check_page(tx, page, (int64_t)*count);
+    if (err)
+        return err;
+    size_t size = (size_t)page->page_size;
+    size_t start = (size_t)(page->page_number - 1) * size;
+    *favorites += start;
+    *count -= start;
+    if (*count > size)
+        *count = size;
+    return E_OK;
+}
+
+enum err favorite_list(struct tx *tx, const struct actor *actor, const char *user_id,
+                       const struct list_request *page, struct favorite **favorites_r,
+                       size_t *count_r)
+{
+    char key[LUID_ROOM];
+    enum err err = find_user(tx, actor, user_id, key);
+    if (!err)
+        err = read_all(tx, key, favorites_r, count_r);
+    if (!err)
+        err = keep_readable(tx, actor, *favorites_r, count_r);
+    return err || !page ? err : keep_page(tx, page, favorites_r, count_r);
 }
 
 enum err favorites_of(struct tx *tx, enum content_type type, const char *item_id, int64_t *count_r)

@@ -9,6 +9,7 @@
 #include "domain/capability.h"
 
 struct actor;
+struct list_request;
 struct tx;
 
 enum { FAVORITE_LABEL_MOST = 255 };
@@ -16,7 +17,7 @@ enum { FAVORITE_LABEL_MOST = 255 };
 struct favorite {
     enum content_type type; /* project, workbook, view, data source or flow */
     const char *item_id, *label;
-    int64_t position, added_at; /* position: from 0 */
+    int64_t position, added_at; /* position: from 0, among all the user has */
 };
 
 /* Users act on their own favorites, administrators on those of all: else E403004;
@@ -30,9 +31,11 @@ enum err favorite_add(struct tx *tx, const struct actor *actor, const char *user
 /* E404010 where the item is no favorite. */
 enum err favorite_remove(struct tx *tx, const struct actor *actor, const char *user_id,
                          enum content_type type, const char *item_id);
-/* In order; items that the actor may not read are among them. */
+/* In order, those that the actor may read: the page asked for (E400006 past the end), or
+ * all where that is NULL. */
 enum err favorite_list(struct tx *tx, const struct actor *actor, const char *user_id,
-                       struct favorite **favorites_r, size_t *count_r);
+                       const struct list_request *page, struct favorite **favorites_r,
+                       size_t *count_r);
 
 /* SQL: how many users have the item of that id among theirs; the column is that of its type:
  * content_id, view_id, project_id. */

@@ -110,6 +110,9 @@ void call_viewed(struct call *call, enum content_type type, const char *id);
 /* Continues with `step`, once the looks that the caller had here are written, which may
  * take a commit; the others are within a second. For answers that tell usage. */
 enum err call_after_looks(struct call *call, enum err (*step)(struct call *call));
+/* The same where the answer tells usage, and then it is not kept; else nothing is waited
+ * for. */
+enum err call_with_usage(struct call *call, bool tells_usage, enum err (*step)(struct call *call));
 
 /* Whether the session is by a JWT with that scope. For what the table can't say of a method;
  * whether it is admitted at all was asked before. */

@@ -11,8 +11,19 @@
 #include "rest/fields.h"
 #include "rest/handlers.h"
 
-static const struct field_names CUSTOM_VIEW_FIELDS = {
-    "customView", "id;name;createdAt;updatedAt;lastAccessedAt;shared;view;workbook;owner", ""};
+/* As write_reference writes them. */
+#define REFERENCE_NAMES(of)                               \
+    {                                                     \
+        .element = (of), .usual = "id;name", .others = "" \
+    }
+static const struct field_names VIEW_NAMES = REFERENCE_NAMES("view");
+static const struct field_names WORKBOOK_NAMES = REFERENCE_NAMES("workbook");
+static const struct field_names OWNER_NAMES = REFERENCE_NAMES("owner");
+static const struct field_names CUSTOM_VIEW_NAMES = {
+    .element = "customView",
+    .usual = "id;name;createdAt;updatedAt;lastAccessedAt;shared;view;workbook;owner",
+    .others = "",
+    .children = FIELD_CHILDREN(&VIEW_NAMES, &WORKBOOK_NAMES, &OWNER_NAMES)};
 
 static void write_reference(struct el *parent, const char *element, const char *id,
                             const char *name)
@@ -47,7 +58,7 @@ static enum err custom_view_list_call(struct call *call)
     int64_t total;
     enum err err = call_list(call, custom_view_fields, custom_view_field_count, &list);
     if (!err)
-        err = fields_parse(call, &CUSTOM_VIEW_FIELDS, &fields);
+        err = fields_parse(call, &CUSTOM_VIEW_NAMES, &fields);
     if (!err)
         err = custom_view_list(&call->tx, call->actor, &list, &views, &count, &total);
     if (err)

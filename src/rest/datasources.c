@@ -4,13 +4,6 @@
 #include "rest/handlers.h"
 #include "rest/items.h"
 
-static const struct field_names DATASOURCE_FIELDS = {
-    "datasource",
-    "id;name;description;contentUrl;webpageUrl;type;size;createdAt;updatedAt;encryptExtracts;"
-    "hasExtracts;isCertified;certificationNote;useRemoteQueryAgent;project;owner;tags",
-    /* The last two are known, and shown by nothing yet. */
-    "isPublished;connectedWorkbooksCount;serverName;databaseName;hasAlert;favoritesTotal"};
-
 static enum err read_change(struct call *call, const struct el *el, struct content_change *change)
 {
     change->certification_note = doc_get(el, "certificationNote");
@@ -22,9 +15,9 @@ static enum err read_change(struct call *call, const struct el *el, struct conte
 }
 
 static const struct item_kind DATASOURCES = {
-    TYPE_DATASOURCE,    "datasource",      "datasources",
-    "datasource-id",    datasource_fields, &datasource_field_count,
-    &DATASOURCE_FIELDS, write_datasource,  read_change};
+    TYPE_DATASOURCE,   "datasource",      "datasources",
+    "datasource-id",   datasource_fields, &datasource_field_count,
+    &datasource_names, write_datasource,  read_change};
 
 static enum err datasource_list_call(struct call *call)
 {

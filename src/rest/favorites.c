@@ -5,10 +5,11 @@
 
 #include "domain/content_item.h"
 #include "domain/project.h"
-#include "domain/subject.h"
 #include "domain/view.h"
 #include "rest/call.h"
+#include "rest/fields.h"
 #include "rest/handlers.h"
+#include "rest/write.h"
 #include "rest/write_content.h"
 
 /* What can be one: its element, and the parameter of the path that names it. */
@@ -26,79 +27,128 @@ enum { KIND_COUNT = sizeof KINDS / sizeof *KINDS };
 
 /* ---- the answer */
 
-static enum err write_project(struct call *call, struct el *el, const char *id)
+static const struct field_names FAVORITE_NAMES = {
+    .element = "favorite",
+    .usual = "label;position;addedAt;workbook;view;datasource;project;flow",
+    /* The last two are known, and nobody has such a favorite yet. */
+    .others = "parentProjectName;targetOwnerName;metric;collection",
+    .required = "label;workbook;view;datasource;project;flow",
+    .children = FIELD_CHILDREN(&workbook_names, &view_names, &datasource_names, &project_names,
+                               &flow_names)};
+
+/* What Get Favorites is asked for; adding one asks for nothing. */
+struct request {
+    struct fields fields;
+    struct list_request page;
+    bool paged; /* else all are told */
+};
+
+static enum err write_project_item(struct call *call, struct el *el, const char *id, bool every)
 {
     struct project project;
     enum err err = project_get(&call->tx, call->session->site_id, id, &project);
-    if (err)
-        return err;
-    doc_attr(el, "id", project.id);
-    doc_attr(el, "name", project.name);
-    doc_attr(el, "description", project.description);
-    doc_attr_time(el, "createdAt", project.created_at);
-    doc_attr_time(el, "updatedAt", project.updated_at);
-    doc_attr(el, "contentPermissions", project.content_permissions);
-    doc_attr(el, "parentProjectId", project.parent_id);
-    doc_attr(doc_child(el, "owner"), "id", project.owner_id);
+    return err ? err : write_project(call, el, &project, every ? PROJECT_EVERY : PROJECT_LISTED);
+}
+
+static enum err write_view_item(struct call *call, struct el *el, const char *id, bool every)
+{
+    struct view view;
+    enum err err = view_get(&call->tx, call->actor, id, 0, &view, NULL);
+    if (err || every)
+        return err ? err : write_view_every(call, el, &view);
+    write_view(el, &view, VIEW_LISTED);
     return E_OK;
 }
 
-static enum err write_item(struct call *call, struct el *el, const struct favorite *favorite)
+static enum err write_item(struct call *call, struct el *el, const struct favorite *favorite,
+                           bool every)
 {
-    struct view view;
     struct content_item item;
-    enum err err;
+    enum item_parts parts = every ? ITEM_EVERY : ITEM_LISTED;
     if (favorite->type == TYPE_PROJECT)
-        return write_project(call, el, favorite->item_id);
-    if (favorite->type == TYPE_VIEW) {
-        err = view_get(&call->tx, call->actor, favorite->item_id, 0, &view, NULL);
-        if (!err)
-            write_view(el, &view, VIEW_LISTED);
-        return err;
-    }
-    err =
+        return write_project_item(call, el, favorite->item_id, every);
+    if (favorite->type == TYPE_VIEW)
+        return write_view_item(call, el, favorite->item_id, every);
+    enum err err =
         content_item_get(&call->tx, call->actor, favorite->type, favorite->item_id, 0, &item, NULL);
     if (!err && favorite->type == TYPE_WORKBOOK)
-        return write_workbook(call, el, &item, ITEM_LISTED);
+        return write_workbook(call, el, &item, parts);
     if (!err && favorite->type == TYPE_DATASOURCE)
-        return write_datasource(call, el, &item, ITEM_LISTED);
-    return err ? err : write_flow(call, el, &item, ITEM_LISTED);
+        return write_datasource(call, el, &item, parts);
+    return err ? err : write_flow(call, el, &item, parts);
 }
 
-static enum err write_favorite(struct call *call, struct el *wrapper,
-                               const struct favorite *favorite)
+/* Where the item is and whose: the item itself, written with all it has, tells both, but
+ * for the project that a project is in. */
+static enum err write_names(struct call *call, struct el *el, const struct el *item)
 {
-    struct subject subject;
-    enum err err =
-        subject_find(&call->tx, call->actor, favorite->type, favorite->item_id, &subject);
-    if (err || !(subject.held & CAP_BIT(CAP_READ)))
-        return err; /* what may not be read any more is left out */
-    struct el *el = doc_item(wrapper, "favorite");
+    struct project parent;
+    const char *place = doc_get(doc_find(item, "project"), "name");
+    const char *parent_id = doc_get(item, "parentProjectId");
+    if (parent_id) {
+        enum err err = project_get(&call->tx, call->session->site_id, parent_id, &parent);
+        if (err)
+            return err;
+        place = parent.name;
+    }
+    doc_attr(el, "parentProjectName", place);
+    doc_attr(el, "targetOwnerName", doc_get(doc_find(item, "owner"), "name"));
+    return E_OK;
+}
+
+static enum err write_favorite(struct call *call, struct el *el, const struct favorite *favorite,
+                               const struct fields *fields)
+{
     doc_attr(el, "label", favorite->label);
     doc_attr_count(el, "position", favorite->position);
     doc_attr_time(el, "addedAt", favorite->added_at);
-    return write_item(call, doc_child(el, content_type_name(favorite->type)), favorite);
+    struct el *item = doc_child(el, content_type_name(favorite->type));
+    bool every = fields && (fields->all || fields->count);
+    enum err err = write_item(call, item, favorite, every);
+    if (err || !every)
+        return err;
+    err = write_names(call, el, item);
+    fields_apply(fields, el);
+    return err;
 }
 
-static enum err write_favorites(struct call *call)
+/* No request: all, as they are without fields. */
+static enum err write_favorites(struct call *call, const struct request *request)
 {
     struct favorite *favorites;
     size_t count;
     enum err err =
-        favorite_list(&call->tx, call->actor, call_param(call, "user-id"), &favorites, &count);
+        favorite_list(&call->tx, call->actor, call_param(call, "user-id"),
+                      request && request->paged ? &request->page : NULL, &favorites, &count);
     if (err)
         return err;
     struct el *wrapper = doc_child(call->out, "favorites");
     for (size_t i = 0; i < count && !err; i++)
-        err = write_favorite(call, wrapper, &favorites[i]);
+        err = write_favorite(call, doc_item(wrapper, "favorite"), &favorites[i],
+                             request ? &request->fields : NULL);
     return err;
 }
 
 /* ---- the methods */
 
+static enum err favorite_list_step(struct call *call)
+{
+    return write_favorites(call, call->state);
+}
+
 static enum err favorite_list_call(struct call *call)
 {
-    return write_favorites(call);
+    struct request *request = arena_alloc(call->tx.arena, sizeof *request);
+    const char *number = query_get(&call->query, "pageNumber");
+    const char *size = query_get(&call->query, "pageSize");
+    request->paged = number || size;
+    call->state = request;
+    enum err err = list_parse(&call->tx, NULL, 0, number, size, NULL, NULL, &request->page);
+    if (!err)
+        err = fields_parse(call, &FAVORITE_NAMES, &request->fields);
+    return err ? err
+               : call_with_usage(call, fields_ask(&request->fields, "view.usage"),
+                                 favorite_list_step);
 }
 
 const struct handler rest_favorite_list = {favorite_list_call, STARTS_READING, true};
@@ -135,7 +185,7 @@ static enum err favorite_add_call(struct call *call)
         err = tx_refuse(&call->tx, E400005, "A favorite needs a label.");
     if (!err)
         err = favorite_add(&call->tx, call->actor, call_param(call, "user-id"), type, id, label);
-    return err ? err : write_favorites(call);
+    return err ? err : write_favorites(call, NULL);
 }
 
 const struct handler rest_favorite_add = {favorite_add_call, STARTS_WRITING, false};

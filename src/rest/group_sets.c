@@ -7,8 +7,16 @@
 #include "rest/call.h"
 #include "rest/fields.h"
 #include "rest/handlers.h"
+#include "rest/write.h"
 
-static const struct field_names SET_FIELDS = {"groupSet", "id;name;groupCount;group", ""};
+static const struct field_names GROUP_NAMES = {.element = "group",
+                                               .usual = "id;name;domain",
+                                               .others = "",
+                                               .children = FIELD_CHILDREN(&domain_names)};
+static const struct field_names SET_NAMES = {.element = "groupSet",
+                                             .usual = "id;name;groupCount;group",
+                                             .others = "",
+                                             .children = FIELD_CHILDREN(&GROUP_NAMES)};
 
 static void write_set(struct el *el, const struct group_set *set)
 {
@@ -127,7 +135,7 @@ static enum err group_set_list_call(struct call *call)
     bool members;
     enum err err = call_list(call, group_set_fields, group_set_field_count, &list);
     if (!err)
-        err = fields_parse(call, &SET_FIELDS, &fields);
+        err = fields_parse(call, &SET_NAMES, &fields);
     if (!err)
         err = read_level(call, &members);
     if (!err)

@@ -11,8 +11,16 @@
 #include "rest/write.h"
 
 /* userCount is shown only where fields ask for it. */
-static const struct field_names GROUP_FIELDS = {
-    "group", "id;name;minimumSiteRole;externalUserEnabled;domain;import", "userCount"};
+static const struct field_names IMPORT_NAMES = {
+    .element = "import",
+    .usual = "source;domainName;siteRole;grantLicenseMode",
+    .others = "",
+    .required = "source;domainName;siteRole;grantLicenseMode"};
+static const struct field_names GROUP_NAMES = {
+    .element = "group",
+    .usual = "id;name;minimumSiteRole;externalUserEnabled;domain;import",
+    .others = "userCount",
+    .children = FIELD_CHILDREN(&domain_names, &IMPORT_NAMES)};
 
 /* Clients read a group's minimum site role and its mode out of an import element,
  * for local groups too; the schema knows one source alone and wants it there. */
@@ -150,7 +158,7 @@ static enum err group_list_call(struct call *call)
     int64_t total;
     enum err err = call_list(call, group_fields, group_field_count, &list);
     if (!err)
-        err = fields_parse(call, &GROUP_FIELDS, &fields);
+        err = fields_parse(call, &GROUP_NAMES, &fields);
     if (!err)
         err = group_list(&call->tx, call->session->site_id, &list, &groups, &count, &total);
     if (err)

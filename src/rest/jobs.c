@@ -97,8 +97,10 @@ static enum err job_get_call(struct call *call)
 /* Not kept with the caller: a job's progress counts as no change of the repository. */
 const struct handler rest_job_get = {job_get_call, STARTS_READING, false};
 
-static const struct field_names JOB_FIELDS = {
-    "backgroundJob", "id;status;createdAt;startedAt;endedAt;priority;jobType", "title;subtitle"};
+static const struct field_names JOB_NAMES = {
+    .element = "backgroundJob",
+    .usual = "id;status;createdAt;startedAt;endedAt;priority;jobType",
+    .others = "title;subtitle"};
 
 static enum err job_list_call(struct call *call)
 {
@@ -109,7 +111,7 @@ static enum err job_list_call(struct call *call)
     int64_t total;
     enum err err = call_list(call, job_fields, job_field_count, &list);
     if (!err)
-        err = fields_parse(call, &JOB_FIELDS, &fields);
+        err = fields_parse(call, &JOB_NAMES, &fields);
     if (!err)
         err = job_list(&call->tx, call->actor, &list, &jobs, &count, &total);
     if (err)

@@ -6,15 +6,22 @@
 #include "rest/call.h"
 #include "rest/fields.h"
 #include "rest/handlers.h"
+#include "rest/write.h"
+#include "rest/write_content.h"
 
-static const struct field_names PROJECT_FIELDS = {
-    "project",
-    "id;name;description;createdAt;updatedAt;contentPermissions;parentProjectId;"
-    "controllingPermissionsProjectId;owner",
-    "topLevelProject;writeable;contentsCounts"};
+static const struct field_names COUNTS_NAMES = {
+    .element = "contentsCounts",
+    .usual = "projectCount;workbookCount;viewCount;datasourceCount",
+    .others = ""};
+const struct field_names project_names = {
+    .element = "project",
+    .usual = "id;name;description;createdAt;updatedAt;contentPermissions;parentProjectId;"
+             "controllingPermissionsProjectId;owner",
+    .others = "topLevelProject;writeable;contentsCounts",
+    .children = FIELD_CHILDREN(&owner_names, &COUNTS_NAMES)};
 
 /* Returns its owner element. */
-static struct el *write_project(struct el *el, const struct project *project)
+static struct el *write_listed(struct el *el, const struct project *project)
 {
     doc_attr(el, "id", project->id);
     doc_attr(el, "name", project->name);
@@ -27,6 +34,36 @@ static struct el *write_project(struct el *el, const struct project *project)
     struct el *owner = doc_child(el, "owner");
     doc_attr(owner, "id", project->owner_id);
     return owner;
+}
+
+static enum err write_more(struct call *call, struct el *el, struct el *owner,
+                           const struct project *project)
+{
+    struct project_more more;
+    enum err err = project_more(&call->tx, call->actor, project, &more);
+    if (err)
+        return err;
+    doc_attr_bool(el, "topLevelProject", project->parent_id == NULL);
+    doc_attr_bool(el, "writeable", more.writeable);
+    doc_attr(owner, "name", more.owner_name);
+    doc_attr(owner, "fullName", more.owner_full_name ? more.owner_full_name : more.owner_name);
+    doc_attr(owner, "email", more.owner_email);
+    doc_attr(owner, "siteRole", role_name(more.owner_role));
+    if (more.owner_last_login_at)
+        doc_attr_time(owner, "lastLogin", more.owner_last_login_at);
+    struct el *counts = doc_child(el, "contentsCounts");
+    doc_attr_count(counts, "projectCount", more.project_count);
+    doc_attr_count(counts, "workbookCount", 0); /* no content can be published yet */
+    doc_attr_count(counts, "viewCount", 0);
+    doc_attr_count(counts, "datasourceCount", 0);
+    return E_OK;
+}
+
+enum err write_project(struct call *call, struct el *el, const struct project *project,
+                       enum project_parts parts)
+{
+    struct el *owner = write_listed(el, project);
+    return parts == PROJECT_EVERY ? write_more(call, el, owner, project) : E_OK;
 }
 
 /* What the request says; a mode that the version of the URI did not have yet is
@@ -59,9 +96,8 @@ static enum err project_create_call(struct call *call)
     enum err err = read_project(call, &spec);
     if (!err)
         err = project_create(&call->tx, call->actor, call->session->site_id, &spec, &project);
-    if (!err)
-        write_project(doc_child(call->out, "project"), &project);
-    return err;
+    return err ? err
+               : write_project(call, doc_child(call->out, "project"), &project, PROJECT_LISTED);
 }
 
 const struct handler rest_project_create = {project_create_call, STARTS_WRITING, false};
@@ -76,9 +112,8 @@ static enum err project_update_call(struct call *call)
     spec.id = doc_get(doc_find(call->in, "project"), "id");
     err = project_update(&call->tx, call->actor, call->session->site_id,
                          call_param(call, "project-id"), &spec, &project);
-    if (!err)
-        write_project(doc_child(call->out, "project"), &project);
-    return err;
+    return err ? err
+               : write_project(call, doc_child(call->out, "project"), &project, PROJECT_LISTED);
 }
 
 const struct handler rest_project_update = {project_update_call, STARTS_WRITING, false};
@@ -91,30 +126,6 @@ static enum err project_delete_call(struct call *call)
 
 const struct handler rest_project_delete = {project_delete_call, STARTS_WRITING, false};
 
-/* What is shown only when it is asked for. */
-static enum err write_more(struct call *call, struct el *el, struct el *owner,
-                           const struct project *project)
-{
-    struct project_more more;
-    enum err err = project_more(&call->tx, call->actor, project, &more);
-    if (err)
-        return err;
-    doc_attr_bool(el, "topLevelProject", project->parent_id == NULL);
-    doc_attr_bool(el, "writeable", more.writeable);
-    doc_attr(owner, "name", more.owner_name);
-    doc_attr(owner, "fullName", more.owner_full_name ? more.owner_full_name : more.owner_name);
-    doc_attr(owner, "email", more.owner_email);
-    doc_attr(owner, "siteRole", role_name(more.owner_role));
-    if (more.owner_last_login_at)
-        doc_attr_time(owner, "lastLogin", more.owner_last_login_at);
-    struct el *counts = doc_child(el, "contentsCounts");
-    doc_attr_count(counts, "projectCount", more.project_count);
-    doc_attr_count(counts, "workbookCount", 0); /* no content can be published yet */
-    doc_attr_count(counts, "viewCount", 0);
-    doc_attr_count(counts, "datasourceCount", 0);
-    return E_OK;
-}
-
 static enum err project_list_call(struct call *call)
 {
     struct list_request list;
@@ -124,7 +135,7 @@ static enum err project_list_call(struct call *call)
     int64_t total;
     enum err err = call_list(call, project_fields, project_field_count, &list);
     if (!err)
-        err = fields_parse(call, &PROJECT_FIELDS, &fields);
+        err = fields_parse(call, &project_names, &fields);
     if (!err)
         err = project_list(&call->tx, call->actor, &list, &projects, &count, &total);
     if (err)
@@ -134,9 +145,7 @@ static enum err project_list_call(struct call *call)
     bool more = fields.all || fields.count;
     for (size_t i = 0; i < count && !err; i++) {
         struct el *el = doc_item(wrapper, "project");
-        struct el *owner = write_project(el, &projects[i]);
-        if (more)
-            err = write_more(call, el, owner, &projects[i]);
+        err = write_project(call, el, &projects[i], more ? PROJECT_EVERY : PROJECT_LISTED);
         fields_apply(&fields, el);
     }
     return err;

@@ -53,6 +53,12 @@ enum err call_after_looks(struct call *call, enum err (*step)(struct call *call)
                : step(call);
 }
 
+enum err call_with_usage(struct call *call, bool tells_usage, enum err (*step)(struct call *call))
+{
+    call->fleeting = tells_usage; /* looks count up while the repository stands still */
+    return tells_usage ? call_after_looks(call, step) : step(call);
+}
+
 /* What was noted a moment ago is shown too. */
 static enum err recent_list_call(struct call *call)
 {

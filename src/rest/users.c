@@ -11,6 +11,8 @@
 #include "rest/write.h"
 #include "trust/password.h"
 
+const struct field_names domain_names = {.element = "domain", .usual = "name", .others = ""};
+
 void write_user(struct el *el, const struct user *user, enum user_parts parts)
 {
     bool whole = parts == USER_WHOLE;
@@ -141,13 +143,17 @@ const struct handler rest_user_remove = {user_remove_call, STARTS_WRITING, false
 
 /* ---- Get Users on Site */
 
-static const struct field_names USER_FIELDS = {
-    "user", "id;name;fullName;email;siteRole;lastLogin;externalAuthUserId",
-    "authSetting;domain;language;locale"};
+static const struct field_names USER_NAMES = {
+    .element = "user",
+    .usual = "id;name;fullName;email;siteRole;lastLogin;externalAuthUserId",
+    .others = "authSetting;domain;language;locale",
+    .children = FIELD_CHILDREN(&domain_names)};
 /* With includeSSOInfo=true, how a user signs in is among what is shown unasked. */
-static const struct field_names USER_FIELDS_AND_SSO = {
-    "user", "id;name;fullName;email;siteRole;lastLogin;externalAuthUserId;authSetting",
-    "domain;language;locale"};
+static const struct field_names USER_NAMES_AND_SSO = {
+    .element = "user",
+    .usual = "id;name;fullName;email;siteRole;lastLogin;externalAuthUserId;authSetting",
+    .others = "domain;language;locale",
+    .children = FIELD_CHILDREN(&domain_names)};
 
 /* What else a client may ask for. includeUserCount=false spares a server the total; it
  * costs this one nothing, and pages need it, so it is there in any case. */
@@ -202,7 +208,7 @@ static enum err user_list_call(struct call *call)
     if (!err)
         err = read_extras(call, &extras);
     if (!err)
-        err = fields_parse(call, extras.sso ? &USER_FIELDS_AND_SSO : &USER_FIELDS, &fields);
+        err = fields_parse(call, extras.sso ? &USER_NAMES_AND_SSO : &USER_NAMES, &fields);
     if (!err)
         err = user_list(&call->tx, call->session->site_id, &list, &users, &count, &total);
     if (err)

@@ -10,11 +10,6 @@
 #include "rest/items.h"
 #include "rest/write_content.h"
 
-static const struct field_names VIEW_FIELDS = {
-    "view", "id;name;contentUrl;createdAt;updatedAt;viewUrlName;workbook;owner;project;tags",
-    /* The last two are known, and shown by nothing yet. */
-    "sheetType;hidden;usage;location;favoritesTotal;recentlyViewed;dataAccelerationConfig"};
-
 static enum err read_usage(struct call *call, bool *usage_r)
 {
     return item_query_flag(call, "includeUsageStatistics", E400008, usage_r);
@@ -38,19 +33,11 @@ static enum err view_get_step(struct call *call)
     return E_OK;
 }
 
-/* What tells usage tells the caller's own looks too; what does not waits for nothing. */
-static enum err step_of_usage(struct call *call, bool tells_usage,
-                              enum err (*step)(struct call *call))
-{
-    call->fleeting = tells_usage; /* looks count up while the repository stands still */
-    return tells_usage ? call_after_looks(call, step) : step(call);
-}
-
 static enum err view_get_call(struct call *call)
 {
     bool usage;
     enum err err = read_usage(call, &usage);
-    return err ? err : step_of_usage(call, usage, view_get_step);
+    return err ? err : call_with_usage(call, usage, view_get_step);
 }
 
 const struct handler rest_view_get = {view_get_call, STARTS_READING, false};
@@ -80,7 +67,7 @@ static enum err view_list_of_workbook_call(struct call *call)
 {
     bool usage;
     enum err err = read_usage(call, &usage);
-    return err ? err : step_of_usage(call, usage, view_list_of_workbook_step);
+    return err ? err : call_with_usage(call, usage, view_list_of_workbook_step);
 }
 
 const struct handler rest_view_list_of_workbook = {view_list_of_workbook_call, STARTS_READING,
@@ -97,7 +84,7 @@ static enum err read_list(struct call *call, struct view_list_request *request)
     enum err err = call_list(call, view_fields, view_field_count, &request->list);
     if (!err)
         err = read_usage(call, &request->usage);
-    return err ? err : fields_parse(call, &VIEW_FIELDS, &request->fields);
+    return err ? err : fields_parse(call, &view_names, &request->fields);
 }
 
 static enum err write_listed(struct call *call, const struct view_list_request *request,
@@ -109,13 +96,14 @@ static enum err write_listed(struct call *call, const struct view_list_request *
     bool more = fields->all || fields->count;
     for (size_t i = 0; i < count && !err; i++) {
         struct el *el = doc_item(wrapper, "view");
-        write_view(el, &views[i], more ? VIEW_EVERY : VIEW_LISTED);
         if (more) {
-            err = write_favorites_total(call, el, TYPE_VIEW, views[i].id);
+            err = write_view_every(call, el, &views[i]);
             fields_apply(fields, el);
-        } else if (request->usage) {
-            write_view_usage(el, &views[i]);
+            continue;
         }
+        write_view(el, &views[i], VIEW_LISTED);
+        if (request->usage)
+            write_view_usage(el, &views[i]);
     }
     return err;
 }
@@ -141,9 +129,7 @@ static enum err view_list_step(struct call *call)
 static bool tells_usage(const struct view_list_request *request)
 {
     const struct list_request *list = &request->list;
-    bool tells = request->usage || request->fields.all;
-    for (size_t i = 0; i < request->fields.count; i++)
-        tells = tells || strcmp(request->fields.chosen[i], "usage") == 0;
+    bool tells = request->usage || fields_ask(&request->fields, "usage");
     for (size_t i = 0; i < list->condition_count; i++)
         tells = tells || strcmp(list->conditions[i].field->name, "hitsTotal") == 0;
     for (size_t i = 0; i < list->sort_count; i++)
@@ -155,7 +141,7 @@ static enum err view_list_call(struct call *call)
 {
     struct view_list_request request;
     enum err err = read_list(call, &request);
-    return err ? err : step_of_usage(call, tells_usage(&request), view_list_step);
+    return err ? err : call_with_usage(call, tells_usage(&request), view_list_step);
 }
 
 const struct handler rest_view_list = {view_list_call, STARTS_READING, true};

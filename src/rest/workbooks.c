@@ -6,14 +6,6 @@
 #include "rest/handlers.h"
 #include "rest/items.h"
 
-static const struct field_names WORKBOOK_FIELDS = {
-    "workbook",
-    "id;name;description;contentUrl;webpageUrl;showTabs;size;createdAt;updatedAt;defaultViewId;"
-    "project;owner;tags",
-    /* The last three are known, and shown by nothing yet. */
-    "encryptExtracts;sheetCount;hasExtracts;lastPublishedAt;shareDescription;location;"
-    "dataAccelerationConfig;dataFreshnessPolicy;primaryContentUrl;recentlyViewed;favoritesTotal"};
-
 static void read_intervals(struct call *call, const struct el *el, struct freshness_spec *spec)
 {
     size_t count = 0;
@@ -67,9 +59,9 @@ static enum err read_change(struct call *call, const struct el *el, struct conte
     return err ? err : read_freshness(call, el, change);
 }
 
-static const struct item_kind WORKBOOKS = {TYPE_WORKBOOK,    "workbook",      "workbooks",
-                                           "workbook-id",    workbook_fields, &workbook_field_count,
-                                           &WORKBOOK_FIELDS, write_workbook,  read_change};
+static const struct item_kind WORKBOOKS = {TYPE_WORKBOOK,   "workbook",      "workbooks",
+                                           "workbook-id",   workbook_fields, &workbook_field_count,
+                                           &workbook_names, write_workbook,  read_change};
 
 static enum err workbook_list_call(struct call *call)
 {

@@ -11,6 +11,87 @@
 #include "domain/view.h"
 #include "rest/call.h"
 
+/* ---- what fields= can ask for */
+
+static const struct field_names TAG_NAMES = {.element = "tag", .usual = "label", .others = ""};
+static const struct field_names TAGS_NAMES = {
+    .element = "tags", .usual = "tag", .others = "", .children = FIELD_CHILDREN(&TAG_NAMES)};
+static const struct field_names LOCATION_NAMES = {
+    .element = "location", .usual = "id;type;name", .others = ""};
+/* The last three are known, and shown by nothing yet. */
+static const struct field_names ACCELERATION_NAMES = {
+    .element = "dataAccelerationConfig",
+    .usual = "accelerationEnabled;accelerateNow;accelerationStatus;lastUpdatedAt",
+    .others = ""};
+static const struct field_names FRESH_EVERY_NAMES = {
+    .element = "freshEverySchedule", .usual = "frequency;value", .others = ""};
+static const struct field_names FRESH_AT_NAMES = {.element = "freshAtSchedule",
+                                                  .usual = "frequency;time;timezone;intervals",
+                                                  .others = "",
+                                                  .required = "frequency;time;intervals"};
+static const struct field_names FRESHNESS_NAMES = {
+    .element = "dataFreshnessPolicy",
+    .usual = "option;freshEverySchedule;freshAtSchedule",
+    .others = "",
+    .children = FIELD_CHILDREN(&FRESH_EVERY_NAMES, &FRESH_AT_NAMES)};
+
+/* Workbooks, data sources and flows tell the names of what they are in and whose they are,
+ * views their ids alone. */
+static const struct field_names PROJECT_NAMES = {
+    .element = "project", .usual = "id;name", .others = "description"};
+static const struct field_names VIEW_PROJECT_NAMES = {
+    .element = "project", .usual = "id", .others = "name;description"};
+static const struct field_names NAMED_OWNER_NAMES = {
+    .element = "owner", .usual = "id;name", .others = "fullName;email;siteRole;lastLogin"};
+const struct field_names owner_names = {
+    .element = "owner", .usual = "id", .others = "name;fullName;email;siteRole;lastLogin"};
+
+const struct field_names workbook_names = {
+    .element = "workbook",
+    .usual = "id;name;description;contentUrl;webpageUrl;showTabs;size;createdAt;updatedAt;"
+             "defaultViewId;project;owner;tags",
+    /* The last three are known, and shown by nothing yet. */
+    .others = "encryptExtracts;sheetCount;hasExtracts;lastPublishedAt;shareDescription;location;"
+              "dataAccelerationConfig;dataFreshnessPolicy;primaryContentUrl;recentlyViewed;"
+              "favoritesTotal",
+    .children = FIELD_CHILDREN(&PROJECT_NAMES, &LOCATION_NAMES, &NAMED_OWNER_NAMES, &TAGS_NAMES,
+                               &ACCELERATION_NAMES, &FRESHNESS_NAMES)};
+
+const struct field_names datasource_names = {
+    .element = "datasource",
+    .usual = "id;name;description;contentUrl;webpageUrl;type;size;createdAt;updatedAt;"
+             "encryptExtracts;hasExtracts;isCertified;certificationNote;useRemoteQueryAgent;"
+             "project;owner;tags",
+    .others = "isPublished;connectedWorkbooksCount;serverName;databaseName;hasAlert;"
+              "favoritesTotal",
+    .children = FIELD_CHILDREN(&PROJECT_NAMES, &NAMED_OWNER_NAMES, &TAGS_NAMES)};
+
+const struct field_names flow_names = {
+    .element = "flow",
+    .usual = "id;name;description;webpageUrl;fileType;createdAt;updatedAt;project;owner;tags",
+    .others = "",
+    .children = FIELD_CHILDREN(&PROJECT_NAMES, &NAMED_OWNER_NAMES, &TAGS_NAMES)};
+
+static const struct field_names VIEW_WORKBOOK_NAMES = {
+    .element = "workbook",
+    .usual = "id",
+    .others = "name;description;contentUrl;showTabs;size;createdAt;updatedAt;sheetCount;"
+              "hasExtracts;tags",
+    .children = FIELD_CHILDREN(&TAGS_NAMES)};
+static const struct field_names USAGE_NAMES = {
+    .element = "usage", .usual = "totalViewCount", .others = ""};
+
+const struct field_names view_names = {
+    .element = "view",
+    .usual = "id;name;contentUrl;createdAt;updatedAt;viewUrlName;workbook;owner;project;tags",
+    /* The last two are known, and shown by nothing yet. */
+    .others = "sheetType;hidden;usage;location;favoritesTotal;recentlyViewed;"
+              "dataAccelerationConfig",
+    .children = FIELD_CHILDREN(&VIEW_WORKBOOK_NAMES, &owner_names, &VIEW_PROJECT_NAMES, &TAGS_NAMES,
+                               &USAGE_NAMES, &LOCATION_NAMES, &ACCELERATION_NAMES)};
+
+/* ---- what several hold */
+
 /* Clients see sizes in megabytes, rounded up. */
 static void write_size(struct el *el, const struct content_item *item)
 {
@@ -53,7 +134,7 @@ static void write_times(struct el *el, int64_t created_at, int64_t updated_at)
     doc_attr_time(el, "updatedAt", updated_at);
 }
 
-static void write_project(struct el *el, const struct content_item *item, bool every)
+static void write_project_of(struct el *el, const struct content_item *item, bool every)
 {
     struct el *project = doc_child(el, "project");
     doc_attr(project, "id", item->project_id);
@@ -84,8 +165,9 @@ static void write_owner(struct el *el, const struct content_item *item, bool eve
         doc_attr_time(owner, "lastLogin", item->owner_last_login_at);
 }
 
-enum err write_favorites_total(struct call *call, struct el *el, enum content_type type,
-                               const char *id)
+/* As an attribute; the schema has none for workbooks. */
+static enum err write_favorites_total(struct call *call, struct el *el, enum content_type type,
+                                      const char *id)
 {
     int64_t count;
     enum err err = favorites_of(&call->tx, type, id, &count);
@@ -176,7 +258,7 @@ enum err write_workbook(struct call *call, struct el *el, const struct content_i
         doc_attr_time(el, "lastPublishedAt", workbook->published_at);
         doc_attr(el, "shareDescription", workbook->name);
     }
-    write_project(el, workbook, parts == ITEM_EVERY);
+    write_project_of(el, workbook, parts == ITEM_EVERY);
     if (parts != ITEM_LISTED)
         write_location(el, workbook);
     write_owner(el, workbook, parts == ITEM_EVERY);
@@ -220,7 +302,7 @@ enum err write_datasource(struct call *call, struct el *el, const struct content
         doc_attr(el, "serverName", unless_empty(more.server_name));
         doc_attr(el, "databaseName", unless_empty(more.database_name));
     }
-    write_project(el, datasource, parts == ITEM_EVERY);
+    write_project_of(el, datasource, parts == ITEM_EVERY);
     write_owner(el, datasource, parts == ITEM_EVERY);
     write_tags(el, datasource->tags.labels, datasource->tags.count);
     return E_OK;
@@ -237,7 +319,7 @@ enum err write_flow(struct call *call, struct el *el, const struct content_item 
     write_page(call, el, "flows", flow, "");
     doc_attr(el, "fileType", flow->file_type);
     write_times(el, flow->created_at, flow->updated_at);
-    write_project(el, flow, parts == ITEM_EVERY);
+    write_project_of(el, flow, parts == ITEM_EVERY);
     write_owner(el, flow, parts == ITEM_EVERY);
     write_tags(el, flow->tags.labels, flow->tags.count);
     return E_OK;
@@ -286,7 +368,7 @@ static void write_place(struct el *el, const struct view *view, bool every)
                                 .project_description = view->project_description};
     write_workbook_of(el, view, every);
     write_owner(el, &item, every);
-    write_project(el, &item, every);
+    write_project_of(el, &item, every);
 }
 
 void write_view_usage(struct el *el, const struct view *view)
@@ -315,6 +397,12 @@ void write_view(struct el *el, const struct view *view, enum view_parts parts)
     struct el *location = doc_child(el, "location");
     doc_attr(location, "id", view->project_id);
     doc_attr(location, "type", "Project");
+}
+
+enum err write_view_every(struct call *call, struct el *el, const struct view *view)
+{
+    write_view(el, view, VIEW_EVERY);
+    return write_favorites_total(call, el, TYPE_VIEW, view->id);
 }
 
 /* ---- connections */

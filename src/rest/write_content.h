@@ -8,6 +8,7 @@
 
 #include "base/fault.h"
 #include "domain/capability.h"
+#include "rest/fields.h"
 
 struct call;
 struct connection;
@@ -33,6 +34,11 @@ enum err write_datasource(struct call *call, struct el *el, const struct content
 enum err write_flow(struct call *call, struct el *el, const struct content_item *flow,
                     enum item_parts parts);
 
+/* What fields= can ask for of what these write. */
+extern const struct field_names workbook_names, datasource_names, flow_names, view_names;
+/* Of the owner where only its id is usual. */
+extern const struct field_names owner_names;
+
 enum view_parts {
     VIEW_IN_WORKBOOK, /* what the workbook says is left out */
     VIEW_LISTED,      /* in lists of a site */
@@ -40,14 +46,11 @@ enum view_parts {
     VIEW_EVERY        /* all that fields= can ask for */
 };
 void write_view(struct el *el, const struct view *view, enum view_parts parts);
+/* The same as VIEW_EVERY, with how many users have it among their favorites. */
+enum err write_view_every(struct call *call, struct el *el, const struct view *view);
 /* What includeUsageStatistics adds, behind all else that VIEW_IN_WORKBOOK and
  * VIEW_LISTED write. */
 void write_view_usage(struct el *el, const struct view *view);
-
-/* How many users have a data source or view among their favorites, as an attribute; the
- * schema has none for workbooks. */
-enum err write_favorites_total(struct call *call, struct el *el, enum content_type type,
-                               const char *id);
 
 /* Never a password. */
 void write_connection(struct el *el, const struct connection *connection);
