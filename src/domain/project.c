@@ -7,6 +7,7 @@
 #include "base/arena.h"
 #include "base/ident.h"
 #include "domain/access.h"
+#include "domain/favorite.h"
 #include "store/tx.h"
 
 void project_read(struct tx *tx, struct stmt *stmt, struct project *project)
@@ -80,8 +81,15 @@ static bool read_more(struct tx *tx, const struct project *project, struct proje
 {
     struct stmt *stmt =
         db_prepare(tx->db, "SELECT o.name, o.full_name, o.email, o.site_role, o.last_login_at, "
-                           "(SELECT COUNT(*) FROM project c WHERE c.parent_id = ?1) "
-                           "FROM site_user o WHERE o.id = ?2");
+                           "(SELECT COUNT(*) FROM project c WHERE c.parent_id = ?1), "
+                           "(SELECT COUNT(*) FROM content c WHERE c.project_id = ?1 AND "
+                           "c.content_type = 'workbook'), "
+                           "(SELECT COUNT(*) FROM content c JOIN view v ON v.workbook_id = c.id "
+                           "WHERE c.project_id = ?1 AND c.content_type = 'workbook' AND "
+                           "v.hidden = 0), "
+                           "(SELECT COUNT(*) FROM content c WHERE c.project_id = ?1 AND "
+                           "c.content_type = 'datasource'), " FAVORITES_SQL(
+                               "project_id", "?1") " FROM site_user o WHERE o.id = ?2");
     stmt_text(stmt, 1, project->id);
     stmt_text(stmt, 2, project->owner_id);
     bool found = stmt_step(stmt) == DB_ROW;
@@ -91,7 +99,11 @@ static bool read_more(struct tx *tx, const struct project *project, struct proje
                                         .owner_email = tx_text(tx, stmt, 2),
                                         .owner_role = role_parse(stmt_get_text(stmt, 3)),
                                         .owner_last_login_at = stmt_get_int(stmt, 4),
-                                        .project_count = stmt_get_int(stmt, 5)};
+                                        .project_count = stmt_get_int(stmt, 5),
+                                        .workbook_count = stmt_get_int(stmt, 6),
+                                        .view_count = stmt_get_int(stmt, 7),
+                                        .datasource_count = stmt_get_int(stmt, 8),
+                                        .favorites = stmt_get_int(stmt, 9)};
     stmt_reset(stmt);
     return found;
 }

@@ -32,8 +32,10 @@ struct project_more {
     const char *owner_name, *owner_full_name, *owner_email; /* NULL: none */
     enum site_role owner_role;
     int64_t owner_last_login_at; /* 0: never */
-    int64_t project_count;       /* directly in it */
-    bool writeable;              /* the actor may publish to it */
+    /* Directly in it; hidden views do not count. */
+    int64_t project_count, workbook_count, view_count, datasource_count;
+    int64_t favorites; /* users who have it among theirs */
+    bool writeable;    /* the actor may publish to it */
 };
 
 struct project_spec {

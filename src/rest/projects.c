@@ -17,7 +17,7 @@ const struct field_names project_names = {
     .element = "project",
     .usual = "id;name;description;createdAt;updatedAt;contentPermissions;parentProjectId;"
              "controllingPermissionsProjectId;owner",
-    .others = "topLevelProject;writeable;contentsCounts",
+    .others = "topLevelProject;writeable;favoritesTotal;contentsCounts",
     .children = FIELD_CHILDREN(&owner_names, &COUNTS_NAMES)};
 
 /* Returns its owner element. */
@@ -45,6 +45,7 @@ static enum err write_more(struct call *call, struct el *el, struct el *owner,
         return err;
     doc_attr_bool(el, "topLevelProject", project->parent_id == NULL);
     doc_attr_bool(el, "writeable", more.writeable);
+    doc_attr_count(el, "favoritesTotal", more.favorites);
     doc_attr(owner, "name", more.owner_name);
     doc_attr(owner, "fullName", more.owner_full_name ? more.owner_full_name : more.owner_name);
     doc_attr(owner, "email", more.owner_email);
@@ -53,9 +54,9 @@ static enum err write_more(struct call *call, struct el *el, struct el *owner,
         doc_attr_time(owner, "lastLogin", more.owner_last_login_at);
     struct el *counts = doc_child(el, "contentsCounts");
     doc_attr_count(counts, "projectCount", more.project_count);
-    doc_attr_count(counts, "workbookCount", 0); /* no content can be published yet */
-    doc_attr_count(counts, "viewCount", 0);
-    doc_attr_count(counts, "datasourceCount", 0);
+    doc_attr_count(counts, "workbookCount", more.workbook_count);
+    doc_attr_count(counts, "viewCount", more.view_count);
+    doc_attr_count(counts, "datasourceCount", more.datasource_count);
     return E_OK;
 }
 

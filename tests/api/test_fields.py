@@ -2,7 +2,7 @@
 
 import pytest
 
-from contents import publish_datasource, publish_workbook
+from contents import publish_datasource, publish_workbook, workbook_bytes
 from easel_client import unique
 from published import publish_custom_view
 
@@ -143,3 +143,25 @@ def test_usage_is_counted_up(org, fmt):
         (row,) = org.admin.ok("GET", path + "&fields=usage.totalViewCount", fmt=fmt).doc["views"]["view"]
         assert row == {"usage": {"totalViewCount": looks}}
         org.admin.ok("GET", f"{org.admin.site}/views/{view['id']}")
+
+
+def test_what_is_in_a_project(org, fmt):
+    """Counted where it is asked for: what is directly in it."""
+    admin = org.admin.twin(org.admin.session, fmt=fmt)
+    project = admin.add_project()
+    admin.add_project(parentProjectId=project["id"])
+    hidden = {"view": [{"name": "Two", "hidden": "true"}]}
+    publish_workbook(admin, project=project["id"], data=workbook_bytes(["One", "Two", "Three"]),
+                     views=hidden)
+    publish_workbook(admin, project=project["id"])
+    publish_datasource(admin, project=project["id"])
+    admin.ok("PUT", f"{admin.site}/favorites/{admin.session.user_id}", {
+        "favorite": {"label": unique("f"), "project": {"id": project["id"]}}})
+    path = f"{admin.site}/projects?filter=name:eq:{project['name']}&fields="
+    (got,) = admin.ok("GET", path + "contentsCounts,favoritesTotal").doc["projects"]["project"]
+    counts = {name: int(value) for name, value in got["contentsCounts"].items()}
+    views = counts.pop("viewCount")
+    assert counts == {"projectCount": 1, "workbookCount": 2, "datasourceCount": 1}
+    listed = admin.ok("GET", f"{admin.site}/views?filter=projectName:eq:{project['name']}").doc
+    assert views == int(listed["pagination"]["totalAvailable"]) >= 3
+    assert int(got["favoritesTotal"]) == 1
