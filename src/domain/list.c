@@ -230,7 +230,11 @@ static enum err parse_condition(struct tx *tx, const struct list_field *fields, 
         return tx_refuse(tx, E400065, "The filter field '%s' does not take the operator '%.*s'.",
                          field->name, (int)(two - one - 1) > 20 ? 20 : (int)(two - one - 1),
                          one + 1);
-    struct list_condition c = {.field = field, .op = op->sql};
+    /* Few items of many have a tag or a table of that name: an index leads from it to them. */
+    struct list_condition c = {.field = field,
+                               .op = op->sql,
+                               .leads = field->kind == LIST_AMONG &&
+                                        !(db_abilities(tx->db) & DB_KNOWS_SHARES)};
     c.values = arena_alloc(tx->arena, LIST_VALUES * sizeof *c.values);
     const char *value = arena_strndup(tx->arena, two + 1, len - (size_t)(two + 1 - text));
     enum err err = op->needs == OPS_IN ? parse_in(tx, &c, value, strlen(value))

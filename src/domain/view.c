@@ -138,7 +138,7 @@ static const struct list_bare BARE_VIEWS = {" FROM view v",
                                              {"p", " JOIN project p ON p.id = c.project_id"},
                                              {"o", " JOIN site_user o ON o.id = c.owner_id"}},
                                             " WHERE v.hidden = 0 AND v.site_id = ?1",
-                                            " WHERE v.hidden = 0 AND v.site_id = ?1"};
+                                            " WHERE v.hidden = 0 AND v.site_id || '' = ?1"};
 
 static const struct list_query VIEW_LIST = {
     VIEW_COLUMNS,
