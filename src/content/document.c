@@ -17,6 +17,8 @@
 
 /* Relations and zones nest as deep as the parser lets them. */
 enum { PLACES_MAX = 256, TEXT_MAX = 1 << 20 };
+/* An attribute holds more than the name: brackets, a database, a schema. */
+enum { LISTED_ATTR_MAX = 4 * CONTENT_LISTED_NAME_MOST };
 
 enum place {
     TOP,
@@ -942,7 +944,7 @@ enum err document_read(struct arena *arena, const struct content_limits *limits,
     r.sheets = map_new();
     struct arena *scratch = arena_new(0);
     buf_init(&r.text, scratch, TEXT_MAX);
-    buf_init(&r.name, scratch, CONTENT_LISTED_NAME_MOST);
+    buf_init(&r.name, scratch, LISTED_ATTR_MAX);
     r.names = names_new(arena, limits->listed_names);
     enum err err = xmlscan_run(arena, limits, source, from, what, &handler, &r, fault);
     if (err == E_OK && !r.is_datasource) {

@@ -359,12 +359,13 @@ static void test_listed_names(void **state)
         const char *xml = arena_printf(
             *state,
             "<workbook><worksheets><worksheet name='A'><table><view><datasource-dependencies>"
-            "<column caption='%s' name='[a]'/><column name='[b]'/></datasource-dependencies>"
-            "</view></table></worksheet></worksheets></workbook>",
-            name);
+            "<column caption='%s' name='[a]'/><column name='[%s]'/><column name='[b]'/>"
+            "<column caption='%s%s%s%s' name='[c]'/></datasource-dependencies></view></table>"
+            "</worksheet></worksheets></workbook>",
+            name, name + 1, name, name, name, name);
         int fd = file_of(xml, strlen(xml));
         assert_int_equal(content_read(*state, fd, CONTENT_TWB, NULL, &c, &fault), E_OK);
-        assert_int_equal(c->sheets->fields.count, more ? 1 : 2);
+        assert_int_equal(c->sheets->fields.count, more ? 2 : 3);
         close(fd);
     }
 }
