@@ -35,6 +35,7 @@ const struct content_limits content_limits_default = {
     .fields = 100000,
     .connections = 10000,
     .thumbnails = 8 * MIB,
+    .listed_names = 100000,
 };
 
 enum { MAGIC_LEN = 8 };

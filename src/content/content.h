@@ -66,10 +66,24 @@ struct content_limits {
     size_t sheets, fields; /* fields: of all data sources together */
     size_t connections;    /* of all data sources together */
     size_t thumbnails;     /* bytes of pictures kept in all; more are left out, not refused */
+    size_t listed_names;   /* in all struct content_names together; more are left out too */
 };
 extern const struct content_limits content_limits_default;
 
 /* ---- what was found. Texts that the file does not give are NULL. */
+
+struct content_name {
+    const char *name;
+    struct content_name *next;
+};
+
+/* Names of which none stands there twice. Those that are empty or longer than
+ * CONTENT_LISTED_NAME_MOST bytes are left out. */
+struct content_names {
+    struct content_name *first, *last;
+    size_t count;
+};
+enum { CONTENT_LISTED_NAME_MOST = 512 };
 
 struct content_connection {
     const char *name;    /* key of a named connection; NULL in the old form with one alone */
@@ -111,17 +125,16 @@ struct content_datasource {
     size_t connection_count, field_count;
     struct content_connection *connections, *last_connection;
     struct content_field *fields, *last_field;
+    /* What its relations read, by the name at the source (Orders of [dbo].[Orders]) and
+     * by the relation's own; nothing of its extract. */
+    struct content_names tables;
     struct content_datasource *next;
 };
 
+/* Each shows sheets of those before it alone. */
 enum content_sheet_type { CONTENT_WORKSHEET, CONTENT_DASHBOARD, CONTENT_STORY };
 /* As the API says it: worksheet, dashboard, story. */
 const char *content_sheet_type_name(enum content_sheet_type type);
-
-struct content_name {
-    const char *name;
-    struct content_name *next;
-};
 
 struct content_sheet {
     enum content_sheet_type type;
@@ -132,6 +145,8 @@ struct content_sheet {
     const char *uuid;                 /* simple-id of newer documents, with its braces */
     bool hidden;                      /* not a view: kept for dashboards alone */
     struct content_name *datasources; /* keys of those it uses */
+    struct content_names shows;       /* of a dashboard or a story: the sheets in it */
+    struct content_names fields;      /* as people see them; those of what it shows are its too */
     const void *thumbnail;            /* a whole PNG (content/png.h), or NULL */
     size_t thumbnail_len;
     struct content_sheet *next;

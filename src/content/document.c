@@ -10,11 +10,15 @@
 #include "base/codec.h"
 #include "base/map.h"
 #include "content/content_priv.h"
+#include "content/names.h"
 #include "content/png.h"
 #include "content/url_name.h"
 #include "content/xmlscan.h"
 
-enum { PLACES_MAX = 24, TEXT_MAX = 1 << 20 };
+/* Relations and zones nest as deep as the parser lets them. */
+enum { PLACES_MAX = 256, TEXT_MAX = 1 << 20 };
+/* An attribute holds more than the name: brackets, a database, a schema. */
+enum { LISTED_ATTR_MAX = 4 * CONTENT_LISTED_NAME_MOST };
 
 enum place {
     TOP,
@@ -33,6 +37,11 @@ enum place {
     COLUMN,
     CALCULATION,
     DESC,
+    RELATION,
+    OBJECT_GRAPH,
+    OBJECTS,
+    OBJECT,
+    PROPERTIES,
     WORKSHEETS,
     SHEET,
     LAYOUT,
@@ -42,6 +51,11 @@ enum place {
     TABLE,
     VIEW,
     USED,
+    DEPENDENCIES,
+    ZONES,
+    ZONE,
+    FLIPBOARD,
+    STORY_POINTS,
     DASHBOARDS,
     WINDOWS,
     WINDOW,
@@ -80,7 +94,9 @@ struct reader {
     struct content_sheet *sheet;
     struct content_name *last_used;
     const char **formatted; /* where formatted text goes: a title, a description */
-    struct map *sheets;     /* by name */
+    struct names *names;
+    struct buf name;    /* one that may be listed */
+    struct map *sheets; /* by name */
     struct content_sheet *worksheets, *last_worksheet;
     struct window *windows, *last_window;
     struct content_sheet *pictured; /* whose thumbnail is read */
@@ -126,6 +142,50 @@ static bool non_empty(const char *text)
 static const char *or_null(const char *text)
 {
     return non_empty(text) ? text : NULL;
+}
+
+/* The name without its brackets; "]]" stands for one. */
+static char *strip_brackets(char *name)
+{
+    size_t len = strlen(name);
+    if (len < 2 || name[0] != '[' || name[len - 1] != ']')
+        return name;
+    char *out = name;
+    name[len - 1] = '\0';
+    for (const char *p = name + 1; *p; p++) {
+        *out++ = *p;
+        if (p[0] == ']' && p[1] == ']')
+            p++;
+    }
+    *out = '\0';
+    return name;
+}
+
+/* From the last bracket that opens: [Orders] of [dbo].[Orders]. */
+static char *last_part(char *name)
+{
+    char *part = name;
+    for (char *p = name; *p == '['; p += *p == '.') {
+        part = p++;
+        while (*p && (*p != ']' || p[1] == ']'))
+            p += *p == ']' ? 2 : 1;
+        p += *p == ']';
+    }
+    return part;
+}
+
+/* An attribute as a name that is to be listed; NULL: there is none, or one that is too
+ * long. Valid until the next. */
+static char *listed_name(struct reader *r, struct xmlscan *scan, const char *attr)
+{
+    bool there = xmlscan_peek(scan, attr, &r->name);
+    return there && !r->name.full ? r->name.bytes : NULL;
+}
+
+static void list_name(struct reader *r, struct xmlscan *scan, struct content_names *list,
+                      const char *name)
+{
+    xmlscan_count_kept(scan, names_add(r->names, list, name));
 }
 
 /* ---- the root */
@@ -263,6 +323,28 @@ static bool extract_open(struct reader *r, struct xmlscan *scan)
     r->datasource->extract_enabled =
         !xmlscan_attr_is(scan, "enabled", "false") && !xmlscan_attr_is(scan, "enabled", "0");
     return true;
+}
+
+/* ---- tables */
+
+static bool relation_open(struct reader *r, struct xmlscan *scan)
+{
+    struct content_names *tables = &r->datasource->tables;
+    char *name;
+    if (!xmlscan_attr_is(scan, "type", "table"))
+        return true; /* a join or a union of those within it */
+    if ((name = listed_name(r, scan, "table")))
+        list_name(r, scan, tables, strip_brackets(last_part(name)));
+    if ((name = listed_name(r, scan, "name")))
+        list_name(r, scan, tables, name);
+    return false;
+}
+
+/* An object stands there twice: as it is at the source, and in the extract. */
+static bool properties_open(struct reader *r, struct xmlscan *scan)
+{
+    (void)r;
+    return !xmlscan_attr_is(scan, "context", "extract");
 }
 
 /* ---- fields: records of the source first, then columns, which say more */
@@ -467,6 +549,46 @@ static bool used_open(struct reader *r, struct xmlscan *scan)
     return false;
 }
 
+/* Parameters are no fields of a sheet, though they stand beside them. */
+static bool dependencies_open(struct reader *r, struct xmlscan *scan)
+{
+    return r->sheet->type == CONTENT_WORKSHEET &&
+           !xmlscan_attr_is(scan, "datasource", "Parameters");
+}
+
+static bool dependency_open(struct reader *r, struct xmlscan *scan)
+{
+    bool captioned = xmlscan_peek(scan, "caption", &r->name) && (r->name.len || r->name.full);
+    char *name = listed_name(r, scan, captioned ? "caption" : "name");
+    if (name)
+        list_name(r, scan, &r->sheet->fields, captioned ? name : strip_brackets(name));
+    return false;
+}
+
+static bool zones_open(struct reader *r, struct xmlscan *scan)
+{
+    (void)scan;
+    return r->sheet->type != CONTENT_WORKSHEET;
+}
+
+/* Zones of sheets have their names; so have those of their legends and filters. */
+static bool zone_open(struct reader *r, struct xmlscan *scan)
+{
+    const char *name = listed_name(r, scan, "name");
+    if (name && map_get(r->sheets, name))
+        list_name(r, scan, &r->sheet->shows, name);
+    return true;
+}
+
+/* It may be of a dashboard that is yet to come. */
+static bool story_point_open(struct reader *r, struct xmlscan *scan)
+{
+    const char *name = listed_name(r, scan, "captured-sheet");
+    if (name)
+        list_name(r, scan, &r->sheet->shows, name);
+    return false;
+}
+
 static bool sheet_location_open(struct reader *r, struct xmlscan *scan)
 {
     r->sheet->origin_url = or_null(xmlscan_attr(scan, "id"));
@@ -567,6 +689,13 @@ static const struct step steps[] = {
     {DATASOURCE, "column", COLUMN, column_open, NULL},
     {CONNECTION, "named-connections", NAMED_CONNECTIONS, NULL, NULL},
     {CONNECTION, "metadata-records", RECORDS, NULL, NULL},
+    {CONNECTION, "relation", RELATION, relation_open, NULL},
+    {RELATION, "relation", RELATION, relation_open, NULL},
+    {DATASOURCE, "object-graph", OBJECT_GRAPH, NULL, NULL},
+    {OBJECT_GRAPH, "objects", OBJECTS, NULL, NULL},
+    {OBJECTS, "object", OBJECT, NULL, NULL},
+    {OBJECT, "properties", PROPERTIES, properties_open, NULL},
+    {PROPERTIES, "relation", RELATION, relation_open, NULL},
     {NAMED_CONNECTIONS, "named-connection", NAMED_CONNECTION, named_open, NULL},
     {NAMED_CONNECTION, "connection", LEAF, leaf_open, NULL},
     {EXTRACT, "connection", EXTRACT_CONNECTION, NULL, NULL},
@@ -595,6 +724,14 @@ static const struct step steps[] = {
     {TABLE, "view", VIEW, NULL, NULL},
     {VIEW, "datasources", USED, NULL, NULL},
     {USED, "datasource", NOTHING, used_open, NULL},
+    {VIEW, "datasource-dependencies", DEPENDENCIES, dependencies_open, NULL},
+    {DEPENDENCIES, "column", NOTHING, dependency_open, NULL},
+    {SHEET, "zones", ZONES, zones_open, NULL},
+    {ZONES, "zone", ZONE, zone_open, NULL},
+    {ZONE, "zone", ZONE, zone_open, NULL},
+    {ZONE, "flipboard", FLIPBOARD, NULL, NULL},
+    {FLIPBOARD, "story-points", STORY_POINTS, NULL, NULL},
+    {STORY_POINTS, "story-point", NOTHING, story_point_open, NULL},
 
     {WINDOWS, "window", WINDOW, window_open, NULL},
     {THUMBNAILS, "thumbnail", THUMBNAIL, thumbnail_open, thumbnail_close},
@@ -654,29 +791,13 @@ static const struct xmlscan_handler handler = {
 
 /* ---- what follows from it */
 
-/* The name without its brackets; "]]" stands for one. */
-static const char *bare_name(struct arena *arena, const char *name)
-{
-    size_t len = strlen(name);
-    if (len < 2 || name[0] != '[' || name[len - 1] != ']')
-        return name;
-    char *bare = arena_strndup(arena, name + 1, len - 2), *out = bare;
-    for (const char *p = bare; *p; p++) {
-        *out++ = *p;
-        if (p[0] == ']' && p[1] == ']')
-            p++;
-    }
-    *out = '\0';
-    return bare;
-}
-
 /* Numbers are measures and continuous, everything else is not. */
 static void default_field(struct arena *arena, struct content_field *f)
 {
     bool number =
         f->datatype && (strcmp(f->datatype, "integer") == 0 || strcmp(f->datatype, "real") == 0);
     if (!f->caption)
-        f->caption = bare_name(arena, f->name);
+        f->caption = strip_brackets(arena_strdup(arena, f->name));
     if (!f->role)
         f->role = number ? "measure" : "dimension";
     if (!f->type)
@@ -698,6 +819,20 @@ static void datasource_close(struct reader *r, struct xmlscan *scan)
     if (d->has_extract && d->extract_enabled)
         r->content->has_extracts = true;
     map_free(&r->fields, NULL);
+}
+
+/* What a dashboard shows is worksheets, what a story shows is either. */
+static void share_fields(struct reader *r, enum content_sheet_type type)
+{
+    for (struct content_sheet *s = r->worksheets; s; s = s->next) {
+        if (s->type != type)
+            continue;
+        for (const struct content_name *n = s->shows.first; n; n = n->next) {
+            const struct content_sheet *shown = map_get(r->sheets, n->name);
+            if (shown && shown->type < type)
+                names_add_all(r->names, &s->fields, &shown->fields);
+        }
+    }
 }
 
 static void place(struct content *c, struct content_sheet ***end, struct content_sheet *sheet)
@@ -809,14 +944,19 @@ enum err document_read(struct arena *arena, const struct content_limits *limits,
     r.sheets = map_new();
     struct arena *scratch = arena_new(0);
     buf_init(&r.text, scratch, TEXT_MAX);
+    buf_init(&r.name, scratch, LISTED_ATTR_MAX);
+    r.names = names_new(arena, limits->listed_names);
     enum err err = xmlscan_run(arena, limits, source, from, what, &handler, &r, fault);
     if (err == E_OK && !r.is_datasource) {
+        share_fields(&r, CONTENT_DASHBOARD);
+        share_fields(&r, CONTENT_STORY);
         order_sheets(&r);
         name_sheets(&r);
     }
     name_datasources(content);
     map_free(&r.fields, NULL);
     map_free(&r.sheets, NULL);
+    names_free(&r.names);
     arena_free(&scratch);
     return err;
 }

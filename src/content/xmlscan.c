@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 /* libxml2 keeps each different name of elements and attributes, in a table that
  * stops growing at 16384 rows. Documents of the field have some hundreds. */
@@ -133,9 +134,8 @@ static const xmlChar **find_attr(struct xmlscan *s, const char *name)
 
 /* Without entity replacement libxml2 leaves every ampersand of an attribute
  * value, however it was written, as "&#38;", and no other reference. */
-static char *attr_text(struct arena *arena, const xmlChar *from, const xmlChar *end)
+static char *plain_text(char *value)
 {
-    char *value = arena_strndup(arena, (const char *)from, (size_t)(end - from));
     char *out = strchr(value, '&');
     for (const char *p = out; p && *p; p++) {
         *out++ = *p;
@@ -153,7 +153,18 @@ const char *xmlscan_attr(struct xmlscan *s, const char *name)
     if (!attr)
         return NULL;
     xmlscan_count_kept(s, (size_t)(attr[4] - attr[3]) + 1);
-    return attr_text(s->arena, attr[3], attr[4]);
+    return plain_text(arena_strndup(s->arena, (const char *)attr[3], (size_t)(attr[4] - attr[3])));
+}
+
+bool xmlscan_peek(struct xmlscan *s, const char *name, struct buf *into)
+{
+    const xmlChar **attr = find_attr(s, name);
+    into->len = 0;
+    into->full = false;
+    buf_add(into, attr ? attr[3] : NULL, attr ? (size_t)(attr[4] - attr[3]) : 0);
+    if (!into->full)
+        into->len = strlen(plain_text(into->bytes));
+    return attr != NULL;
 }
 
 bool xmlscan_attr_is(struct xmlscan *s, const char *name, const char *value)

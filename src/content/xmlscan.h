@@ -16,6 +16,7 @@
 
 #include "content/content_priv.h"
 
+struct buf;
 struct xmlscan;
 
 struct xmlscan_handler {
@@ -30,6 +31,9 @@ struct xmlscan_handler {
 
 /* An attribute of the element being opened, copied to the arena; NULL: absent. */
 const char *xmlscan_attr(struct xmlscan *scan, const char *name);
+/* The same in place of what is in `into`, where most values are known already: nothing
+ * is kept. False: absent. into->full: too long, what it holds is of no use. */
+bool xmlscan_peek(struct xmlscan *scan, const char *name, struct buf *into);
 /* The same where only one value matters; nothing is kept. */
 bool xmlscan_attr_is(struct xmlscan *scan, const char *name, const char *value);
 /* True where the attribute says so: "true", or "1" as older documents write it. */

@@ -268,6 +268,14 @@ const size_t workbook_field_count = sizeof workbook_fields / sizeof *workbook_fi
     "'hadoophive:10000', 'spark:10000', 'presto:8080')"
 #define AT_USUAL_PORT IF_FIRST_CONNECTION(USUAL_PORT, "1", "0", "1")
 
+/* Data sources are found by any of their tables, and sorted by the first. */
+#define WITH_TABLE                                                                   \
+    "c.id IN (SELECT t.content_id FROM datasource_table t WHERE t.site_id = ?1 AND " \
+    "t.name"
+#define FIRST_TABLE                                                                  \
+    "COALESCE((SELECT t.name FROM datasource_table t WHERE t.content_id = c.id AND " \
+    "t.position = 0), '')"
+
 const struct list_field datasource_fields[] = {
     COMMON_FIELDS,
     TAGS_FIELD,
@@ -294,6 +302,8 @@ const struct list_field datasource_fields[] = {
     FLAG_FIELD("isDefaultPort", AT_USUAL_PORT),
     FLAG_FIELD("isHierarchical", IS_CUBE),
     FLAG_FIELD("hasExtracts", "c.has_extracts"),
+    {"tableName", WITH_TABLE, LIST_AMONG, OPS_EQ | OPS_IN},
+    {"tableName", FIRST_TABLE, LIST_TEXT, 0},
     NUMBER_FIELD("size", MEGABYTES),
 };
 const size_t datasource_field_count = sizeof datasource_fields / sizeof *datasource_fields;

@@ -39,11 +39,19 @@ static enum err parse_page(struct tx *tx, const char *number, const char *size,
     return E_OK;
 }
 
+enum field_use { TO_FILTER, TO_SORT };
+
+static bool serves(const struct list_field *field, enum field_use use)
+{
+    return use == TO_FILTER ? field->ops != 0 : field->kind != LIST_AMONG;
+}
+
 static const struct list_field *field_of(const struct list_field *fields, size_t count,
-                                         const char *name, size_t len)
+                                         const char *name, size_t len, enum field_use use)
 {
     for (size_t i = 0; i < count; i++)
-        if (strlen(fields[i].name) == len && memcmp(fields[i].name, name, len) == 0)
+        if (strlen(fields[i].name) == len && memcmp(fields[i].name, name, len) == 0 &&
+            serves(&fields[i], use))
             return &fields[i];
     return NULL;
 }
@@ -212,8 +220,9 @@ static enum err parse_condition(struct tx *tx, const struct list_field *fields, 
     if (!two)
         return tx_refuse(tx, E400000, "The filter '%.*s' is not of the form field:operator:value.",
                          len > 60 ? 60 : (int)len, text);
-    const struct list_field *field = field_of(fields, field_count, text, (size_t)(one - text));
-    if (!field || !field->ops)
+    const struct list_field *field =
+        field_of(fields, field_count, text, (size_t)(one - text), TO_FILTER);
+    if (!field)
         return tx_refuse(tx, E400065, "The filter field '%.*s' is not known to this method.",
                          (int)(one - text) > 60 ? 60 : (int)(one - text), text);
     const struct list_operator *op = operator_of(field, one + 1, (size_t)(two - one - 1));
@@ -221,7 +230,11 @@ static enum err parse_condition(struct tx *tx, const struct list_field *fields, 
         return tx_refuse(tx, E400065, "The filter field '%s' does not take the operator '%.*s'.",
                          field->name, (int)(two - one - 1) > 20 ? 20 : (int)(two - one - 1),
                          one + 1);
-    struct list_condition c = {.field = field, .op = op->sql};
+    /* Few items of many have a tag or a table of that name: an index leads from it to them. */
+    struct list_condition c = {.field = field,
+                               .op = op->sql,
+                               .leads = field->kind == LIST_AMONG &&
+                                        !(db_abilities(tx->db) & DB_KNOWS_SHARES)};
     c.values = arena_alloc(tx->arena, LIST_VALUES * sizeof *c.values);
     const char *value = arena_strndup(tx->arena, two + 1, len - (size_t)(two + 1 - text));
     enum err err = op->needs == OPS_IN ? parse_in(tx, &c, value, strlen(value))
@@ -261,12 +274,12 @@ static enum err parse_sort(struct tx *tx, const struct list_field *fields, size_
 {
     const char *colon = memchr(text, ':', len);
     size_t name = colon ? (size_t)(colon - text) : len;
-    const struct list_field *field = field_of(fields, field_count, text, name);
+    const struct list_field *field = field_of(fields, field_count, text, name, TO_SORT);
     const char *way = colon ? colon + 1 : "asc";
     size_t way_len = colon ? len - name - 1 : 3;
     bool ascending = way_len == 3 && strncasecmp(way, "asc", 3) == 0;
     bool descending = way_len == 4 && strncasecmp(way, "desc", 4) == 0;
-    if (!field || field->kind == LIST_AMONG)
+    if (!field)
         return tx_refuse(tx, E400065, "The sort field '%.*s' is not known to this method.",
                          name > 60 ? 60 : (int)name, text);
     if ((!ascending && !descending) || request->sort_count == LIST_SORTS)

@@ -34,7 +34,7 @@ struct list_field {
     const char *name;   /* as written in filter and sort */
     const char *column; /* SQL expression over the list's tables, or a constant: 'local', 1 */
     enum list_kind kind;
-    unsigned ops; /* 0: only for sort */
+    unsigned ops; /* 0: only for sort; then another of the name may be there to filter by */
 };
 
 enum { LIST_CONDITIONS = 16, LIST_VALUES = 100, LIST_SORTS = 8 };

@@ -10,6 +10,7 @@
 #include "domain/access.h"
 #include "domain/actor.h"
 #include "domain/content_priv.h"
+#include "domain/found_name.h"
 #include "domain/permission.h"
 #include "domain/project.h"
 #include "domain/revision.h"
@@ -352,6 +353,9 @@ static enum err write_parts(struct tx *tx, const struct actor *actor,
         err = publish_views(tx, actor->site_id, id, spec);
     if (!err && spec->type == TYPE_FLOW)
         err = publish_steps(tx, id, spec);
+    if (!err && spec->type == TYPE_DATASOURCE)
+        err = found_names_set(tx, FOUND_BY_TABLE, actor->site_id, id, spec->tables,
+                              spec->table_count);
     if (!err)
         err = write_tags(tx, actor, spec, id);
     if (!err)

@@ -19,6 +19,8 @@ struct publish_view {
     const char *name, *url_name; /* url_name: as clients see it, without the workbook's */
     const char *sheet_type;      /* worksheet, dashboard or story */
     bool hidden;
+    const char *const *fields; /* names of those that it shows */
+    size_t field_count;
 };
 
 struct publish_tag {
@@ -57,6 +59,8 @@ struct publish_spec {
     size_t default_view; /* index */
     const struct publish_connection *connections;
     size_t connection_count;
+    const char *const *tables; /* names of those that a data source reads */
+    size_t table_count;
     const struct publish_tag *tags; /* beside those that are there; unknown views are passed over */
     size_t tag_count;
     const char *const *steps; /* names of the steps of a flow that write its output */

@@ -9,6 +9,7 @@
 #include "domain/actor.h"
 #include "domain/content_priv.h"
 #include "domain/favorite.h"
+#include "domain/found_name.h"
 #include "domain/permission.h"
 #include "domain/publish.h"
 #include "domain/visible.h"
@@ -127,6 +128,8 @@ const struct list_field view_fields[] = {
     {"workbookDescription", "c.description", LIST_TEXT, OPS_EQ | OPS_IN},
     {"tags", "v.id IN (SELECT g.view_id FROM tag g WHERE g.site_id = ?1 AND g.label", LIST_AMONG,
      OPS_EQ | OPS_IN},
+    {"fields", "v.id IN (SELECT f.view_id FROM view_field f WHERE f.site_id = ?1 AND f.name",
+     LIST_AMONG, OPS_EQ | OPS_IN},
 };
 const size_t view_field_count = sizeof view_fields / sizeof *view_fields;
 
@@ -135,7 +138,7 @@ static const struct list_bare BARE_VIEWS = {" FROM view v",
                                              {"p", " JOIN project p ON p.id = c.project_id"},
                                              {"o", " JOIN site_user o ON o.id = c.owner_id"}},
                                             " WHERE v.hidden = 0 AND v.site_id = ?1",
-                                            " WHERE v.hidden = 0 AND v.site_id = ?1"};
+                                            " WHERE v.hidden = 0 AND v.site_id || '' = ?1"};
 
 static const struct list_query VIEW_LIST = {
     VIEW_COLUMNS,
@@ -279,7 +282,9 @@ static enum err write_view(struct tx *tx, const char *site_id, const struct cont
         stmt_text(stmt, 11, workbook->id);
         stmt_int(stmt, 12, serial);
     }
-    return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
+    if (stmt_step(stmt) != DB_DONE)
+        return tx_broken(tx);
+    return found_names_set(tx, FOUND_BY_FIELD, site_id, *id_r, view->fields, view->field_count);
 }
 
 /* Views whose sheets are gone; marked by a position that no new one has. */

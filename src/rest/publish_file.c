@@ -28,6 +28,15 @@ static bool is_hidden(const struct publish_request *request, const char *name)
     return false;
 }
 
+static const char *const *texts_of(struct arena *arena, const struct content_names *names)
+{
+    size_t count = 0;
+    const char **texts = arena_alloc(arena, (names->count + 1) * sizeof *texts);
+    for (const struct content_name *n = names->first; n; n = n->next)
+        texts[count++] = n->name;
+    return texts;
+}
+
 /* Sheets that are there for dashboards alone are no views; the request may hide more. */
 static void take_sheets(struct taking *t, const struct content *content)
 {
@@ -38,8 +47,12 @@ static void take_sheets(struct taking *t, const struct content *content)
             continue;
         if (s == content->default_view)
             t->spec->default_view = count;
-        views[count++] = (struct publish_view){
-            s->name, s->url_name, content_sheet_type_name(s->type), is_hidden(t->request, s->name)};
+        views[count++] = (struct publish_view){.name = s->name,
+                                               .url_name = s->url_name,
+                                               .sheet_type = content_sheet_type_name(s->type),
+                                               .hidden = is_hidden(t->request, s->name),
+                                               .fields = texts_of(t->arena, &s->fields),
+                                               .field_count = s->fields.count};
     }
     t->spec->views = views;
     t->spec->view_count = count;
@@ -102,6 +115,14 @@ static void take_steps(struct taking *t, const struct content_flow *flow)
     spec->steps = steps;
 }
 
+static void take_tables(struct taking *t, const struct content_datasource *datasource)
+{
+    if (!datasource || t->spec->type != TYPE_DATASOURCE)
+        return;
+    t->spec->tables = texts_of(t->arena, &datasource->tables);
+    t->spec->table_count = datasource->tables.count;
+}
+
 static void take_content(struct taking *t, const struct content *content)
 {
     struct publish_spec *spec = t->spec;
@@ -114,6 +135,7 @@ static void take_content(struct taking *t, const struct content *content)
     if (content->flow)
         take_connections(t, content->flow->connections, NULL, connections);
     spec->connections = connections;
+    take_tables(t, content->datasources);
     if (content->flow)
         take_steps(t, content->flow);
     spec->has_extracts = content->has_extracts;

@@ -31,7 +31,8 @@ enum db_result {
 enum db_ability {
     DB_LOCAL_READS = 1, /* reads never wait for a network: may run on the event loop */
     DB_ONE_WRITER = 2,  /* one writer at a time: group commits pay */
-    DB_SOLE_OWNER = 4   /* no other node writes here: caches in memory hold */
+    DB_SOLE_OWNER = 4,  /* no other node writes here: caches in memory hold */
+    DB_KNOWS_SHARES = 8 /* how many rows hold a value decides which index is begun with */
 };
 
 enum db_mode {

@@ -516,7 +516,7 @@ static const char *const TOKENS[] = {"text",
                                      NULL};
 
 const struct engine pg_engine = {
-    .abilities = 0,
+    .abilities = DB_KNOWS_SHARES,
     .has_schema_sql = "SELECT 1 WHERE to_regclass('schema_version') IS NOT NULL",
     /* "easel" in ASCII. */
     .migration_lock_sql = "SELECT pg_advisory_lock(435426649452)",

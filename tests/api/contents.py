@@ -29,10 +29,12 @@ def multipart(parts):
 
 
 def connection_xml(kind="sqlserver", server="db.example.com", user="reader", database="sales",
-                   port="1433"):
+                   port="1433", tables=()):
+    relations = "".join(f"<relation type='table' name={quoteattr(t.split('.')[-1].strip('[]'))} "
+                        f"table={quoteattr(t)}/>" for t in tables)
     return (f"<connection class={quoteattr(kind)} server={quoteattr(server)} "
             f"username={quoteattr(user)} dbname={quoteattr(database)} port={quoteattr(port)} "
-            f"authentication='sqlserver'/>")
+            f"authentication='sqlserver'>{relations}</connection>")
 
 
 def png_bytes(seed=0, side=8):
@@ -44,14 +46,23 @@ def png_bytes(seed=0, side=8):
             + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
-def workbook_bytes(sheets=("First", "Second"), dashboards=(), connection=None, thumbnails=()):
-    """A workbook with those sheets, which read one data source; thumbnails: (sheet, bytes)."""
+def workbook_bytes(sheets=("First", "Second"), dashboards=(), connection=None, thumbnails=(),
+                   fields={}, shown={}):
+    """A workbook with those sheets, which read one data source; thumbnails: (sheet, bytes);
+    fields: of sheets, shown: sheets of dashboards, both by name."""
+    def dependencies(sheet):
+        columns = "".join(f"<column name={quoteattr(f'[{f}]')}/>" for f in fields.get(sheet, ()))
+        return f"<datasource-dependencies datasource='federated.1'>{columns}</datasource-dependencies>"
+
+    def zones(board):
+        return "".join(f"<zone name={quoteattr(s)}/>" for s in shown.get(board, ()))
     pictures = "".join(f"<thumbnail height='8' name={quoteattr(name)} width='8'>\n"
                        f"{base64.encodebytes(picture).decode()}</thumbnail>"
                        for name, picture in thumbnails)
-    worksheets = "".join(f"<worksheet name={quoteattr(s)}><table><view/></table></worksheet>"
-                         for s in sheets)
-    boards = "".join(f"<dashboard name={quoteattr(d)}><zones/></dashboard>" for d in dashboards)
+    worksheets = "".join(f"<worksheet name={quoteattr(s)}><table><view>{dependencies(s)}</view>"
+                         "</table></worksheet>" for s in sheets)
+    boards = "".join(f"<dashboard name={quoteattr(d)}><zones>{zones(d)}</zones></dashboard>"
+                     for d in dashboards)
     windows = "".join(f"<window class={quoteattr(kind)} name={quoteattr(name)}/>"
                       for kind, names in (("worksheet", sheets), ("dashboard", dashboards))
                       for name in names)

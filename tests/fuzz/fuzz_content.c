@@ -38,8 +38,19 @@ static struct content_limits small_limits(void)
     limits.ratio_from = 1 << 16;
     limits.kept = 1 << 16;
     limits.sheets = limits.connections = 64;
-    limits.fields = 256;
+    limits.fields = limits.listed_names = 256;
     return limits;
+}
+
+/* None is empty, and none stands there twice. */
+static void check_names(const struct content_names *names)
+{
+    struct map *seen = map_new();
+    size_t count = 0;
+    for (const struct content_name *n = names->first; n; n = n->next, count++)
+        need(*n->name && !map_put(seen, n->name, seen) && utf8_valid(n->name, strlen(n->name)));
+    need(count == names->count && !names->first == !names->last);
+    map_free(&seen, NULL);
 }
 
 static void check_sheets(const struct content *c)
@@ -51,6 +62,8 @@ static void check_sheets(const struct content *c)
         need(s->name && s->url_name && *s->url_name);
         need(!map_put(urls, s->url_name, urls));
         need(!s->thumbnail == !s->thumbnail_len);
+        check_names(&s->shows);
+        check_names(&s->fields);
         count++;
         visible += !s->hidden;
         opened = opened || (s == c->default_view && !s->hidden);
@@ -66,6 +79,7 @@ static void check_datasources(const struct content *c)
     for (const struct content_datasource *d = c->datasources; d; d = d->next, sources++) {
         size_t fields = 0, connections = 0;
         need(d->name && d->type);
+        check_names(&d->tables);
         for (const struct content_field *f = d->fields; f; f = f->next, fields++)
             need(f->name && f->caption && f->role && f->type &&
                  utf8_valid(f->caption, strlen(f->caption)));

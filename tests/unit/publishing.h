@@ -67,8 +67,8 @@ static inline struct world world_make(void **state)
 static inline struct content_item put_file(struct world *w, const struct actor *actor,
                                            enum content_type type, const char *name, int64_t bytes)
 {
-    static const struct publish_view views[] = {{"First", "First", "worksheet", false},
-                                                {"Second", "Second", "dashboard", false}};
+    static const struct publish_view views[] = {{"First", "First", "worksheet", false, NULL, 0},
+                                                {"Second", "Second", "dashboard", false, NULL, 0}};
     struct content_item item;
     bool created, book = type == TYPE_WORKBOOK;
     char blob_id[65];

@@ -152,6 +152,25 @@ static const struct content_datasource *datasource_of(const struct content *cont
     return NULL;
 }
 
+static const char *names_of(struct arena *arena, const struct content_names *names)
+{
+    const char *line = "";
+    size_t count = 0;
+    for (const struct content_name *n = names->first; n; n = n->next, count++)
+        line = arena_printf(arena, "%s%s%s", line, count ? "; " : "", n->name);
+    assert_int_equal(count, names->count);
+    return line;
+}
+
+static const struct content_sheet *sheet_of(const struct content *content, const char *name)
+{
+    for (const struct content_sheet *s = content->sheets; s; s = s->next)
+        if (strcmp(s->name, name) == 0)
+            return s;
+    fail_msg("no sheet %s", name);
+    return NULL;
+}
+
 /* ---- names and kinds */
 
 static void test_url_names(void **state)
@@ -284,6 +303,71 @@ static void test_fields(void **state)
     assert_same("domain", f->domain, "range");
     assert_same("value", f->value, "5");
     assert_same("caption", f->caption, "Top N");
+}
+
+static void test_tables(void **state)
+{
+    struct content *c = read_ok(*state, data_path(*state, "tables.tds"));
+    assert_same("tables", names_of(*state, &c->datasources->tables),
+                "Orders; People; Bosses; regions#csv; regions.csv; 2024.orders; Y2024; c ]. d; "
+                "Y&2025; wide; [Open; Open; Targets");
+    c = read_ok(*state, data_path(*state, "fields.twb"));
+    assert_same("of one", names_of(*state, &c->datasources->tables), "Orders");
+    assert_same("of another", names_of(*state, &c->datasources->next->tables), "Orders");
+    c = read_ok(*state, data_path(*state, "sheets.twb"));
+    assert_same("one variant", names_of(*state, &datasource_of(c, "federated.1")->tables), "");
+}
+
+static void test_sheet_fields(void **state)
+{
+    static const struct {
+        const char *sheet, *shows, *fields;
+    } cases[] = {
+        {"Map", "", "Region [x]; Profit & Loss; Sales; Target"},
+        {"Ranks", "", "Rank; Sales; Target"},
+        {"Alone", "", "Lonely"},
+        {"Nothing", "", ""},
+        {"Board", "Ranks; Nothing; Board; Map", "Rank; Sales; Target; Region [x]; Profit & Loss"},
+        {"Empty board", "", ""},
+        {"A story", "Board; Alone; A story; No such sheet",
+         "Rank; Sales; Target; Region [x]; Profit & Loss; Lonely"},
+    };
+    struct content *c = read_ok(*state, data_path(*state, "fields.twb"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct content_sheet *sheet = sheet_of(c, cases[i].sheet);
+        assert_same(sheet->name, names_of(*state, &sheet->shows), cases[i].shows);
+        assert_same(sheet->name, names_of(*state, &sheet->fields), cases[i].fields);
+    }
+}
+
+/* Names beyond the limit are left out, and so are those that are too long. */
+static void test_listed_names(void **state)
+{
+    struct content_limits limits = content_limits_default;
+    struct content *c = NULL;
+    struct fault fault = {0};
+    limits.listed_names = 8; /* two tables, then fields in the order of the document */
+    assert_int_equal(
+        content_read_file(*state, data_path(*state, "fields.twb"), &limits, &c, &fault), E_OK);
+    assert_same("Map", names_of(*state, &sheet_of(c, "Map")->fields),
+                "Region [x]; Profit & Loss; Sales; Target");
+    assert_same("Ranks", names_of(*state, &sheet_of(c, "Ranks")->fields), "Rank; Sales");
+    assert_same("Board", names_of(*state, &sheet_of(c, "Board")->fields), "");
+    for (int more = 0; more < 2; more++) {
+        char name[CONTENT_LISTED_NAME_MOST + 2] = "";
+        memset(name, 'x', CONTENT_LISTED_NAME_MOST + (size_t)more);
+        const char *xml = arena_printf(
+            *state,
+            "<workbook><worksheets><worksheet name='A'><table><view><datasource-dependencies>"
+            "<column caption='%s' name='[a]'/><column name='[%s]'/><column name='[b]'/>"
+            "<column caption='%s%s%s%s' name='[c]'/></datasource-dependencies></view></table>"
+            "</worksheet></worksheets></workbook>",
+            name, name + 1, name, name, name, name);
+        int fd = file_of(xml, strlen(xml));
+        assert_int_equal(content_read(*state, fd, CONTENT_TWB, NULL, &c, &fault), E_OK);
+        assert_int_equal(c->sheets->fields.count, more ? 2 : 3);
+        close(fd);
+    }
 }
 
 static void test_flow(void **state)
@@ -476,12 +560,19 @@ static void test_sample_details(void **state)
     assert_true(d->connections->name && !d->published);
     assert_same("formula", field_of(d, "[Calculation_88946136969252864]")->formula,
                 "IF [BurstoutSet] THEN \"Selected\" ELSE \"Not Selected\" END");
+    assert_same("tables", names_of(*state, &d->tables), "TestData");
+    assert_same("fields", names_of(*state, &c->default_view->fields),
+                "Burst Out Set list; SHOW; Number of Records");
+    assert_same("fields", names_of(*state, &sheet_of(c, "Sheet 2")->fields), "Burst Out Set list");
     c = read_ok(*state, fixture(*state, "workbooks/multiple_connections.twb"));
     assert_true(c->datasources->published);
     assert_same("published", c->datasources->published_url, "xyTestV1");
+    assert_same("tables", names_of(*state, &c->datasources->next->tables), "xy; xy1");
     assert_null(c->default_view);
     c = read_ok(*state, fixture(*state, "workbooks/Cache.twbx"));
     assert_same("origin", c->origin_url, "US_Superstore_Rev");
+    c = read_ok(*state, fixture(*state, "workbooks/SampleDS.tds"));
+    assert_same("tables", names_of(*state, &c->datasources->tables), "xy");
     c = read_ok(*state, fixture(*state, "workbooks/SampleFlow.tfl"));
     assert_int_equal(c->flow->node_count, 0);
     assert_same("main", c->main_entry, "flow");
@@ -489,6 +580,12 @@ static void test_sample_details(void **state)
     c = read_ok(*state, fixture(*state, "workbooks/RESTAPISample.twb"));
     for (const struct content_sheet *s = c->sheets; s; s = s->next)
         assert_int_equal(s->thumbnail == NULL, s->hidden);
+    const struct content_sheet *board = sheet_of(c, "GDP per Capita Dashboard");
+    assert_same("shows", names_of(*state, &board->shows),
+                "GDP per capita by region; GDP per capita map");
+    assert_same("fields", names_of(*state, &board->fields),
+                "GDP per capita (weighted); Country / Region; Date (year); GDP (curr $); "
+                "Population (count); Region; GDP % of Total; GDP per capita (curr $); Subregion");
 }
 
 /* ---- what is refused */
@@ -830,6 +927,63 @@ static void test_many_alike(void **state)
     fclose(out);
 }
 
+/* Relations within relations, as deep as elements may be. */
+static void test_deep_joins(void **state)
+{
+    enum { DEEP = 190 };
+    const char *open = "", *close_all = "";
+    for (int i = 0; i < DEEP; i++) {
+        open = arena_printf(*state, "%s<relation type='join'>", open);
+        close_all = arena_printf(*state, "%s<relation type='table' table='[t%d]'/></relation>",
+                                 close_all, i);
+    }
+    const char *xml =
+        arena_printf(*state,
+                     "<datasource formatted-name='x'><connection class='sqlserver'>%s%s"
+                     "</connection></datasource>",
+                     open, close_all);
+    struct content *c = NULL;
+    struct fault fault = {0};
+    int fd = file_of(xml, strlen(xml));
+    assert_int_equal(content_read(*state, fd, CONTENT_TDS, NULL, &c, &fault), E_OK);
+    assert_int_equal(c->datasources->tables.count, DEEP);
+    close(fd);
+}
+
+/* The worst that sheets on dashboards can be made to cost: as many dashboards show as many
+ * worksheets of as many fields, all alike, as there is room for. */
+static void test_many_fields(void **state)
+{
+    enum { MANY = 180 };
+    FILE *out = fdopen(memfd_create("fields", MFD_CLOEXEC), "w");
+    size_t fields = 0;
+    assert_non_null(out);
+    fputs("<workbook><worksheets>", out);
+    for (int sheet = 0; sheet < MANY; sheet++) {
+        fprintf(out, "<worksheet name='%d'><table><view><datasource-dependencies>", sheet);
+        for (int field = 0; field < MANY; field++)
+            fprintf(out, "<column name='[f%d]'/><column name='[f%d]'/>", field, field);
+        fputs("</datasource-dependencies></view></table></worksheet>", out);
+    }
+    fputs("</worksheets><dashboards>", out);
+    for (int board = 0; board < MANY; board++) {
+        fprintf(out, "<dashboard name='Board %d'><zones>", board);
+        for (int sheet = 0; sheet < MANY; sheet++)
+            fprintf(out, "<zone name='%d'/><zone name='%d'/>", sheet, sheet);
+        fputs("</zones></dashboard>", out);
+    }
+    fputs("</dashboards></workbook>", out);
+    assert_int_equal(fflush(out), 0);
+    struct content *c = NULL;
+    struct fault fault = {0};
+    assert_int_equal(content_read(*state, fileno(out), CONTENT_TWB, NULL, &c, &fault), E_OK);
+    for (const struct content_sheet *s = c->sheets; s; s = s->next)
+        fields += s->fields.count + s->shows.count;
+    assert_int_equal(fields, 3 * MANY * MANY); /* of 100,000 that there is room for */
+    assert_int_equal(sheet_of(c, "179")->fields.count, MANY);
+    fclose(out);
+}
+
 static void test_not_a_file(void **state)
 {
     struct content *c = NULL;
@@ -1071,14 +1225,16 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_url_names),      TEST(test_kinds),           TEST(test_sheets),
-        TEST(test_datasources),    TEST(test_fields),          TEST(test_flow),
-        TEST(test_good_forms),     TEST(test_samples),         TEST(test_public),
-        TEST(test_sample_details), TEST(test_refused),         TEST(test_limits),
-        TEST(test_png_chunks),     TEST(test_png_headers),     TEST(test_large),
-        TEST(test_many_alike),     TEST(test_many_names),      TEST(test_not_a_file),
-        TEST(test_strip),          TEST(test_strip_samples),   TEST(test_strip_refused),
-        TEST(test_replace),        TEST(test_replace_refused),
+        TEST(test_url_names),       TEST(test_kinds),         TEST(test_sheets),
+        TEST(test_datasources),     TEST(test_fields),        TEST(test_tables),
+        TEST(test_sheet_fields),    TEST(test_listed_names),  TEST(test_deep_joins),
+        TEST(test_many_fields),     TEST(test_flow),          TEST(test_good_forms),
+        TEST(test_samples),         TEST(test_public),        TEST(test_sample_details),
+        TEST(test_refused),         TEST(test_limits),        TEST(test_png_chunks),
+        TEST(test_png_headers),     TEST(test_large),         TEST(test_many_alike),
+        TEST(test_many_names),      TEST(test_not_a_file),    TEST(test_strip),
+        TEST(test_strip_samples),   TEST(test_strip_refused), TEST(test_replace),
+        TEST(test_replace_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,8 @@ static const struct list_field FIELDS[] = {
     {"domain", "'local'", LIST_TEXT, OPS_EQ},
     {"isKept", "1", LIST_BOOL, OPS_EQ},
     {"tags", "t.id IN (SELECT g.id FROM g WHERE g.label", LIST_AMONG, OPS_EQ | OPS_IN},
+    {"table", "t.id IN (SELECT s.id FROM s WHERE s.name", LIST_AMONG, OPS_EQ | OPS_IN},
+    {"table", "t.first_table", LIST_TEXT, 0},
 };
 
 static enum err parse(struct tx *tx, const char *filter, const char *sort,
@@ -123,6 +125,8 @@ static void expressions(void **state)
         {"madeAt:eq:2016-13-04T00:00:00Z", E400000, NULL},
         /* among the rows that hang on the listed one */
         {"tags:eq:a", E_OK, " AND t.id IN (SELECT g.id FROM g WHERE g.label = ?4)|a"},
+        {"table:eq:a", E_OK, " AND t.id IN (SELECT s.id FROM s WHERE s.name = ?4)|a"},
+        {"table:has:a", E400065, NULL},
         {"tags:in:[a,b]", E_OK, " AND t.id IN (SELECT g.id FROM g WHERE g.label IN (?4, ?5))|a|b"},
         {"tags:eq:a*", E_OK,
          " AND t.id IN (SELECT g.id FROM g WHERE g.label LIKE ?4 ESCAPE '\\')|a%"},
@@ -167,6 +171,10 @@ static void bounds(void **state)
     assert_int_equal(list.sort_count, 1);
     assert_string_equal(list.sorts[0].field->name, "name");
     assert_int_equal(parse(tx, NULL, "domain:up", &list), E400000);
+    /* many of an item are ordered where a row for it says by what */
+    assert_int_equal(parse(tx, NULL, "table", &list), E_OK);
+    assert_string_equal(list.sorts[0].field->column, "t.first_table");
+    assert_int_equal(parse(tx, NULL, "tags", &list), E400065);
 }
 
 /* ---- what is found */

@@ -61,9 +61,10 @@ static struct project project(struct world *w, const char *name)
 
 static struct publish_spec spec_of(const struct world *w, enum content_type type, const char *name)
 {
-    static const struct publish_view views[] = {{"One", "One", "worksheet", false},
-                                                {"Two", "Two", "dashboard", false},
-                                                {"Secret", "Secret", "worksheet", true}};
+    static const char *const names[] = {"Orders", "People", "Orders 2"};
+    static const struct publish_view views[] = {{"One", "One", "worksheet", false, names, 3},
+                                                {"Two", "Two", "dashboard", false, NULL, 0},
+                                                {"Secret", "Secret", "worksheet", true, NULL, 0}};
     static const struct publish_connection connections[] = {
         {.type = "sqlserver", .server = "db.example.com", .port = "1433", .user_name = "sa"},
         {.type = "sqlproxy", .datasource_name = "Sales", .datasource_content_url = "Sales"}};
@@ -82,6 +83,8 @@ static struct publish_spec spec_of(const struct world *w, enum content_type type
                                  .view_count = workbook ? LENGTH(views) : 0,
                                  .connections = connections,
                                  .connection_count = workbook ? 2 : 1,
+                                 .tables = names,
+                                 .table_count = type == TYPE_DATASOURCE ? 3 : 0,
                                  .steps = steps,
                                  .step_count = type == TYPE_FLOW ? 2 : 0};
 }
@@ -394,7 +397,62 @@ static void nothing_is_left(struct world *w)
                         "0");
     assert_null(text_of(w, "SELECT id FROM connection WHERE ?1 <> ''", "x"));
     assert_null(text_of(w, "SELECT id FROM flow_step WHERE ?1 <> ''", "x"));
+    assert_null(text_of(w, "SELECT name FROM datasource_table WHERE ?1 <> ''", "x"));
+    assert_null(text_of(w, "SELECT name FROM view_field WHERE ?1 <> ''", "x"));
     assert_null(text_of(w, "SELECT blob_id FROM revision WHERE ?1 <> ''", "x"));
+}
+
+/* The rows of a table that are the item's, as "0:name; 1:name". */
+static const char *names_in(struct world *w, const char *sql, const char *id)
+{
+    const char *line = "";
+    struct stmt *stmt = db_prepare_text(w->tx->db, sql);
+    stmt_text(stmt, 1, id);
+    while (stmt_step(stmt) == DB_ROW)
+        line = arena_printf(w->tx->arena, "%s%lld:%s; ", line, (long long)stmt_get_int(stmt, 0),
+                            stmt_get_text(stmt, 1));
+    stmt_reset(stmt);
+    return line;
+}
+
+/* Full statements, and what is left of them. */
+static void names_are_those_of_the_last_revision(void **state)
+{
+    static const size_t counts[] = {1, 0, 15, 16, 16, 17, 3, 100, 99, 0};
+    struct world w = world_make(state);
+    const char *names[102];
+    const char *view_id =
+        text_of(&w, "SELECT id FROM view WHERE workbook_id = ?1 AND name = 'One'", w.workbook.id);
+    for (size_t i = 0; i < LENGTH(names); i++)
+        names[i] = arena_printf(w.tx->arena, "name %zu", i);
+    for (size_t i = 0; i < LENGTH(counts); i++) {
+        const char *expected = "";
+        for (size_t n = 0; n < counts[i]; n++)
+            expected = arena_printf(w.tx->arena, "%s%zu:%s; ", expected, n, names[n + i % 2]);
+        struct publish_view view = {"One", "One", "worksheet", i == 3, names + i % 2, counts[i]};
+        const enum content_type types[] = {TYPE_WORKBOOK, TYPE_DATASOURCE};
+        for (size_t t = 0; t < LENGTH(types); t++) {
+            struct content_item item;
+            bool created;
+            struct publish_spec spec = spec_of(&w, types[t], t ? "Sales" : "Book");
+            spec.overwrite = true;
+            spec.views = &view;
+            spec.view_count = t ? 0 : 1;
+            spec.tables = names + i % 2;
+            spec.table_count = t ? counts[i] : 0;
+            expect(w.tx, publish(w.tx, &w.owner, &spec, &item, &created), E_OK, "again");
+        }
+        assert_string_equal(names_in(&w,
+                                     "SELECT position, name FROM view_field WHERE view_id = ?1 "
+                                     "ORDER BY position",
+                                     view_id),
+                            expected);
+        assert_string_equal(names_in(&w,
+                                     "SELECT position, name FROM datasource_table WHERE "
+                                     "content_id = ?1 ORDER BY position",
+                                     w.datasource.id),
+                            expected);
+    }
 }
 
 static void deleting_leaves_nothing(void **state)
@@ -503,8 +561,9 @@ int main(void)
     engine(passwords_are_kept_where_they_are_embedded), engine(connections_are_refused),      \
         engine(leaders_certify), engine(moving_needs_both_ends), engine(a_view_is_taken_off), \
         engine(what_a_user_sees_and_owns), engine(steps_keep_their_ids),                      \
-        engine(deleting_leaves_nothing), engine(counts_follow_changes),                       \
-        engine(content_goes_with_its_project), engine(content_passes_on_with_its_owner)
+        engine(names_are_those_of_the_last_revision), engine(deleting_leaves_nothing),        \
+        engine(counts_follow_changes), engine(content_goes_with_its_project),                 \
+        engine(content_passes_on_with_its_owner)
     const struct CMUnitTest on_sqlite[] = {ALL_ON(ACTS_ON_SQLITE)};
     const struct CMUnitTest on_pg[] = {ALL_ON(ACTS_ON_PG)};
     int failed = cmocka_run_group_tests_name("manage (sqlite)", on_sqlite, NULL, NULL);
