@@ -9,9 +9,9 @@
 #include "base/buf.h"
 #include "base/codec.h"
 #include "base/map.h"
+#include "base/url_name.h"
 #include "content/content_priv.h"
 #include "content/png.h"
-#include "content/url_name.h"
 #include "content/xmlscan.h"
 
 enum { PLACES_MAX = 24, TEXT_MAX = 1 << 20 };

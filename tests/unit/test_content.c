@@ -19,11 +19,11 @@
 #include "base/arena.h"
 #include "base/codec.h"
 #include "base/crc.h"
+#include "base/url_name.h"
 #include "content/content.h"
 #include "content/package.h"
 #include "content/png.h"
 #include "content/repack.h"
-#include "content/url_name.h"
 
 static int setup(void **state)
 {
