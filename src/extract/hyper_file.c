@@ -211,7 +211,7 @@ enum { NUMBERS = 8 + 8 + 8 /* the power of two, the number of free areas, the en
 static enum err check_directory_sum(struct hyper *h, struct fault *fault)
 {
     uint64_t most = NUMBERS + ((uint64_t)HYPER_SLOT << HYPER_SLOTS_MOST) + HYPER_AREAS_MOST;
-    bool holds;
+    bool holds = false;
     if (!within(h, h->directory, h->directory_len) || h->directory_len < NUMBERS)
         return hyper_refuse(h, fault, "its directory lies outside of the file.");
     if (h->directory_len > most)
@@ -430,7 +430,7 @@ static bool may_be_zero(const struct hyper_blob *blob)
 
 enum err hyper_blob_check(struct hyper *h, const struct hyper_blob *blob, struct fault *fault)
 {
-    bool holds;
+    bool holds = false;
     enum err err = check_sum(h, blob->offset, blob->length, may_be_zero(blob), &holds, fault);
     if (!err && !holds)
         err = hyper_refuse_damaged(h, fault, "an entry (%s) is damaged.",
