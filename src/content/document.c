@@ -9,10 +9,10 @@
 #include "base/buf.h"
 #include "base/codec.h"
 #include "base/map.h"
+#include "base/url_name.h"
 #include "content/content_priv.h"
 #include "content/names.h"
 #include "content/png.h"
-#include "content/url_name.h"
 #include "content/xmlscan.h"
 
 /* Relations and zones nest as deep as the parser lets them. */

@@ -19,6 +19,8 @@
 enum { NAMES_MAX = 512 << 10 }; /* bytes */
 enum { NAMESPACES_MAX = 16, LEVELS_MAX = 256, ENCODING_ROOM = 40, DECLARATION_ROOM = 256 };
 
+static const char BEHIND_THE_END[] = "something follows the end of the document";
+
 /* Where the scan for crowded tags stands between two blocks. */
 struct tags {
     bool inside;
@@ -270,7 +272,7 @@ static void on_error(void *context, xmlErrorPtr error)
     if (error->level < XML_ERR_ERROR || error->code == XML_NS_ERR_UNDEFINED_NAMESPACE)
         return;
     const char *cause = s->seen_root && s->depth == 0 && error->code == XML_ERR_DOCUMENT_END
-                            ? "something follows the end of the document"
+                            ? BEHIND_THE_END
                             : cause_of(error->code);
     refuse_line(s, error->line, error->int2, "%s", cause);
 }
@@ -409,6 +411,15 @@ static void parser_init(void)
     pthread_once(&once, xmlInitParser);
 }
 
+/* Behind the root element libxml2 takes a NUL for the end of its input. */
+static void check_rest(struct xmlscan *s)
+{
+    char more;
+    const xmlParserInput *input = s->parser->input;
+    if (s->err == E_OK && (input->cur < input->end || fill(s, &more, 1) != 0))
+        xmlscan_refuse(s, "%s", BEHIND_THE_END);
+}
+
 static enum err parse(struct xmlscan *s)
 {
     /* libxml2 writes to its copy of the handler alone */
@@ -426,6 +437,7 @@ static enum err parse(struct xmlscan *s)
     xmlParseDocument(s->parser);
     if (s->err == E_OK && (!s->parser->wellFormed || !s->seen_root || s->depth))
         xmlscan_refuse(s, "not well-formed");
+    check_rest(s);
     if (s->parser->myDoc)
         xmlFreeDoc(s->parser->myDoc);
     xmlFreeParserCtxt(s->parser);

@@ -151,7 +151,7 @@ static enum err check_text(struct tx *tx, const char *name, const char *text)
     return tx_refuse(tx, E400000, "%s can't be longer than %d bytes.", name, CONNECTION_TEXT_MOST);
 }
 
-static enum err check_port(struct tx *tx, const char *text)
+enum err connection_check_port(struct tx *tx, const char *text)
 {
     if (!text || !*text)
         return E_OK;
@@ -168,7 +168,7 @@ static enum err check_change(struct tx *tx, const struct connection_change *chan
         err = check_text(tx, "userName", change->user_name);
     if (!err)
         err = check_text(tx, "authenticationType", change->authentication_type);
-    return err ? err : check_port(tx, change->server_port);
+    return err ? err : connection_check_port(tx, change->server_port);
 }
 
 static const char *or_else(const char *text, const char *other)

@@ -40,6 +40,9 @@ struct datasource_more {
 enum err datasource_more(struct tx *tx, const struct content_item *datasource,
                          struct datasource_more *more_r);
 
+/* E400000 for a text that is no number of a port; NULL and "" are none. */
+enum err connection_check_port(struct tx *tx, const char *text);
+
 /* NULL, or -1 for flags: no change. */
 struct connection_change {
     const char *server_address, *server_port, *user_name, *authentication_type;

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/fold.h"
 #include "base/ident.h"
+#include "base/url_name.h"
 #include "domain/access.h"
 #include "domain/actor.h"
 #include "domain/content_priv.h"
@@ -21,30 +21,46 @@
 
 /* ---- names in URLs */
 
-static bool stays(unsigned char c)
+enum { NUMBERS_MOST = 1 << 30 };
+
+static const char *numbered(struct tx *tx, const struct publish_spec *spec, size_t number)
 {
-    return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-           (c >= 'A' && c <= 'Z') || c == '_' || c == '-';
+    return url_name_choice(tx->arena, url_name(tx->arena, spec->name), number);
 }
 
-const char *content_url_of_name(struct tx *tx, const char *name)
+static bool is_taken(struct tx *tx, const char *site_id, const struct publish_spec *spec,
+                     size_t number)
 {
-    struct buf url;
-    buf_init(&url, tx->arena, 0);
-    buf_adds(&url, "");
-    for (; *name; name++)
-        if (stays((unsigned char)*name))
-            buf_addc(&url, *name);
-    return *url.bytes ? url.bytes : "_";
+    return content_id_of_url(tx, site_id, spec->type, numbered(tx, spec, number)) != NULL;
 }
 
-/* Name, Name_1, Name_2 ... */
+/* Drawn beyond a bound, so that no set of names makes the search long. */
+static size_t next_try(size_t number)
+{
+    uint32_t drawn;
+    if (number < NUMBERS_MOST)
+        return number ? 2 * number : 1;
+    random_bytes(&drawn, sizeof drawn);
+    return drawn;
+}
+
+/* A free number is looked for in steps that double and then halve: a name that thousands
+ * have costs a few dozen looks. Numbers that were given back may stay unused. */
 static const char *free_url(struct tx *tx, const char *site_id, const struct publish_spec *spec)
 {
-    const char *base = content_url_of_name(tx, spec->name), *url = base;
-    for (int i = 1; content_id_of_url(tx, site_id, spec->type, url); i++)
-        url = arena_printf(tx->arena, "%s_%d", base, i);
-    return url;
+    size_t taken = 0, free = 0;
+    while (is_taken(tx, site_id, spec, free)) {
+        taken = free;
+        free = next_try(free);
+    }
+    while (free > taken + 1) {
+        size_t middle = taken + (free - taken) / 2;
+        if (is_taken(tx, site_id, spec, middle))
+            taken = middle;
+        else
+            free = middle;
+    }
+    return numbered(tx, spec, free);
 }
 
 /* ---- whether it may be */

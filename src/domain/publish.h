@@ -91,8 +91,4 @@ enum err publish_room(struct tx *tx, const char *site_id, int64_t *left_r);
 enum err publish_changed(struct tx *tx, const struct actor *actor, const char *datasource_id,
                          int64_t revision, const char *blob_id, int64_t size_bytes);
 
-/* A name as part of a URL: letters and digits of any script, and underscores and
- * hyphens, are kept; all else goes. Never empty. */
-const char *content_url_of_name(struct tx *tx, const char *name);
-
 #endif

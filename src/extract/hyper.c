@@ -194,6 +194,55 @@ enum err hyper_open(struct arena *arena, int fd, const char *what, struct hyper 
     return err;
 }
 
+/* ---- checking */
+
+/* All of a smaller file; of a larger one blobs from everywhere in it, to that many bytes. */
+enum { CHECKED_MOST = 64 << 20 };
+
+static enum err check_blobs(struct hyper *h, struct fault *fault)
+{
+    uint64_t total = 0, left = CHECKED_MOST;
+    enum err err = E_OK;
+    for (size_t i = 0; i < h->blob_count; i++)
+        total += h->blobs[i].length;
+    for (size_t i = 0; i < h->blob_count && !err; i += (size_t)(total / CHECKED_MOST) + 1) {
+        if (h->blobs[i].length > left)
+            continue;
+        left -= h->blobs[i].length;
+        err = hyper_blob_check(h, &h->blobs[i], fault);
+    }
+    return err;
+}
+
+/* Blobs have checksums of what they hold as it stands there, unless they are encrypted:
+ * that is not known. Tables that are not understood may stand beside others. */
+static enum err check_file(struct hyper *h, struct fault *fault)
+{
+    enum err err = hyper_file_open(h, fault);
+    if (err)
+        return err;
+    const struct hyper_blob *catalog = hyper_blob_find(h, HYPER_CATALOG, 0, 0, 0);
+    if (catalog)
+        err = hyper_blob_check(h, catalog, fault);
+    if (!err)
+        err = read_catalog(h, fault);
+    return h->plain ? check_blobs(h, fault) : err;
+}
+
+enum err hyper_check(struct arena *arena, int fd, const char *what, struct fault *fault)
+{
+    struct arena *scratch = arena_new(0);
+    struct hyper h = {.arena = scratch, .fd = fd, .what = what};
+    struct fault found = {0};
+    enum err err = check_file(&h, &found);
+    if (err == E400011 && !h.damaged)
+        err = E_OK;
+    if (err)
+        fault_set(fault, arena, err, "%s", found.detail);
+    arena_free(&scratch);
+    return err;
+}
+
 size_t hyper_table_count(const struct hyper *hyper)
 {
     return hyper->table_count;

@@ -71,6 +71,12 @@ struct hyper_blob {
 enum err hyper_open(struct arena *arena, int fd, const char *what, struct hyper **hyper_r,
                     struct fault *fault);
 
+/* Whether a file is damaged: E400011 with a sentence like those of hyper_open where its own
+ * checksums, or the size that it tells, show that it is not what was written. What is whole
+ * but not understood passes. Reads the directory, the catalog and 64 MiB of blobs at most,
+ * and keeps nothing; E500000 where the file could not be read. */
+enum err hyper_check(struct arena *arena, int fd, const char *what, struct fault *fault);
+
 /* The tables that there are, without those that were dropped. */
 size_t hyper_table_count(const struct hyper *hyper);
 const struct hyper_table *hyper_table(const struct hyper *hyper, size_t index);

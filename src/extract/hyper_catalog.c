@@ -183,6 +183,7 @@ static enum err take_root(struct reader *r, const json_t *root)
     const json_t *relations = json_object_get(root, "relations");
     if (scheme && (!json_is_integer(scheme) || json_integer_value(scheme) != 0))
         return hyper_refuse(h, r->fault, "it is encrypted, which is not supported.");
+    h->plain = true;
     if (method && (!json_is_string(method) || strcmp(json_string_value(method), "lz4") != 0))
         return hyper_refuse(h, r->fault,
                             "it is packed by another method than lz4, which is not "

@@ -17,9 +17,16 @@ enum {
     PIECE_SLOTS = 1024,
     PIECE = PIECE_SLOTS * HYPER_SLOT,
     LZ4_DENSEST = 255, /* bytes that one of LZ4 can stand for */
+    LAYOUT = 1,
+    FORMS_MOST = 256, /* layouts and versions count up: beyond, it is no number of one */
 };
 
 static const unsigned char MAGIC[8] = "Hyper\x08";
+
+static bool version_known(uint64_t version)
+{
+    return version == 0 || version == 2;
+}
 
 uint32_t hyper_seed(unsigned version)
 {
@@ -35,6 +42,16 @@ enum err hyper_refuse(const struct hyper *h, struct fault *fault, const char *fo
     const char *why = arena_vprintf(h->arena, format, args);
     va_end(args);
     return fault_set(fault, h->arena, E400011, "%s: %s", h->what, why);
+}
+
+enum err hyper_refuse_damaged(struct hyper *h, struct fault *fault, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    const char *why = arena_vprintf(h->arena, format, args);
+    va_end(args);
+    h->damaged = true;
+    return hyper_refuse(h, fault, "%s", why);
 }
 
 enum err hyper_unreadable(const struct hyper *h, struct fault *fault)
@@ -56,17 +73,40 @@ const char *hyper_kind_name(enum hyper_kind kind)
 
 /* ---- the header */
 
+static bool sum_holds(const unsigned char *page)
+{
+    return crc32c_add(0, page, HYPER_AT_SUM) == hyper_little(page + HYPER_AT_SUM, HYPER_SUM);
+}
+
 static bool page_whole(const unsigned char *page)
 {
-    return memcmp(page, MAGIC, sizeof MAGIC) == 0 &&
-           crc32c_add(0, page, HYPER_AT_SUM) == hyper_little(page + HYPER_AT_SUM, HYPER_SUM);
+    return memcmp(page, MAGIC, sizeof MAGIC) == 0 && sum_holds(page);
+}
+
+/* Of a form that may well be known to others, who may keep the sum elsewhere. */
+static bool page_newer(const unsigned char *page)
+{
+    uint64_t layout = hyper_little(page + HYPER_AT_LAYOUT, 2);
+    uint64_t version = hyper_little(page + HYPER_AT_VERSION, 2);
+    return (layout > LAYOUT || (layout == LAYOUT && !version_known(version))) &&
+           layout < FORMS_MOST && version < FORMS_MOST;
+}
+
+static enum err check_pages(struct hyper *h, const unsigned char *pages, struct fault *fault)
+{
+    bool first = page_whole(pages), second = page_whole(pages + HYPER_PAGE);
+    if (first && second)
+        return E_OK;
+    if (!first && !second && page_newer(pages) && page_newer(pages + HYPER_PAGE))
+        return hyper_refuse(h, fault, "the form of its header is not supported.");
+    return hyper_refuse_damaged(h, fault, "page %d of its header is damaged.", first ? 2 : 1);
 }
 
 static enum err choose_page(struct hyper *h, const unsigned char *pages, struct fault *fault)
 {
-    for (int i = 0; i < 2; i++)
-        if (!page_whole(pages + (size_t)i * HYPER_PAGE))
-            return hyper_refuse(h, fault, "page %d of its header is damaged.", i + 1);
+    enum err err = check_pages(h, pages, fault);
+    if (err)
+        return err;
     uint64_t first = hyper_little(pages + HYPER_AT_GENERATION, 8);
     uint64_t second = hyper_little(pages + HYPER_PAGE + HYPER_AT_GENERATION, 8);
     if (first == second)
@@ -77,24 +117,30 @@ static enum err choose_page(struct hyper *h, const unsigned char *pages, struct 
     return E_OK;
 }
 
+/* What is cut off is damaged; what stands behind the end may have a meaning to others. */
+static enum err check_size(struct hyper *h, struct fault *fault)
+{
+    static const char why[] = "it should have %llu bytes, and has %llu.";
+    unsigned long long size = hyper_little(h->page + HYPER_AT_SIZE, 8), found = h->size;
+    if (size > found)
+        return hyper_refuse_damaged(h, fault, why, size, found);
+    return size < found ? hyper_refuse(h, fault, why, size, found) : E_OK;
+}
+
 static enum err take_page(struct hyper *h, struct fault *fault)
 {
     const unsigned char *page = h->page;
-    unsigned layout = (unsigned)hyper_little(page + 8, 2);
+    unsigned layout = (unsigned)hyper_little(page + HYPER_AT_LAYOUT, 2);
     h->version = (unsigned)hyper_little(page + HYPER_AT_VERSION, 2);
-    if (layout != 1)
+    if (layout != LAYOUT)
         return hyper_refuse(h, fault, "its layout %u is not supported.", layout);
-    if (h->version != 0 && h->version != 2)
+    if (!version_known(h->version))
         return hyper_refuse(h, fault, "its format version %u is not supported.", h->version);
     h->seed = hyper_seed(h->version);
     h->generation = hyper_little(page + HYPER_AT_GENERATION, 8);
     h->directory = hyper_little(page + HYPER_AT_DIRECTORY, 8);
     h->directory_len = hyper_little(page + HYPER_AT_LENGTH, 8);
-    uint64_t size = hyper_little(page + HYPER_AT_SIZE, 8);
-    if (size != h->size)
-        return hyper_refuse(h, fault, "it should have %llu bytes, and has %llu.",
-                            (unsigned long long)size, (unsigned long long)h->size);
-    return E_OK;
+    return check_size(h, fault);
 }
 
 static enum err read_header(struct hyper *h, struct fault *fault)
@@ -108,9 +154,9 @@ static enum err read_header(struct hyper *h, struct fault *fault)
     if (n < 0)
         return hyper_unreadable(h, fault);
     if ((size_t)n < sizeof MAGIC || memcmp(pages, MAGIC, sizeof MAGIC) != 0)
-        return hyper_refuse(h, fault, "it is not a .hyper file.");
+        return hyper_refuse_damaged(h, fault, "it is not a .hyper file.");
     if (n < HYPER_PAGES)
-        return hyper_refuse(h, fault, "it ends within its header.");
+        return hyper_refuse_damaged(h, fault, "it ends within its header.");
     enum err err = choose_page(h, pages, fault);
     return err ? err : take_page(h, fault);
 }
@@ -143,15 +189,46 @@ static enum err sum_of(const struct hyper *h, uint64_t offset, uint64_t length, 
     return E_OK;
 }
 
+/* By the seed 0 the sum of zeros is zero, and so holds for what was overwritten by them. */
+static enum err check_sum(const struct hyper *h, uint64_t offset, uint64_t length, bool may_be_zero,
+                          bool *holds_r, struct fault *fault)
+{
+    unsigned char start[8] = {0};
+    size_t len = length < sizeof start ? (size_t)length : sizeof start;
+    uint32_t sum = 0, stored = 0;
+    if (file_pread(h->fd, start, len, offset) != (ptrdiff_t)len)
+        return hyper_unreadable(h, fault);
+    enum err err = sum_of(h, offset, length, &sum, &stored, fault);
+    *holds_r = sum == stored && (may_be_zero || sum || hyper_little(start, sizeof start));
+    return err;
+}
+
 /* ---- the directory */
+
+enum { NUMBERS = 8 + 8 + 8 /* the power of two, the number of free areas, the end */ };
+
+/* Before anything of it is believed. */
+static enum err check_directory_sum(struct hyper *h, struct fault *fault)
+{
+    uint64_t most = NUMBERS + ((uint64_t)HYPER_SLOT << HYPER_SLOTS_MOST) + HYPER_AREAS_MOST;
+    bool holds = false;
+    if (!within(h, h->directory, h->directory_len) || h->directory_len < NUMBERS)
+        return hyper_refuse(h, fault, "its directory lies outside of the file.");
+    if (h->directory_len > most)
+        return hyper_refuse(h, fault, "its directory has %llu bytes; at most %llu are read.",
+                            (unsigned long long)h->directory_len, (unsigned long long)most);
+    enum err err = check_sum(h, h->directory, h->directory_len, false, &holds, fault);
+    if (!err && !holds)
+        err = hyper_refuse_damaged(h, fault, "its directory is damaged.");
+    return err;
+}
 
 static enum err check_directory(struct hyper *h, struct fault *fault)
 {
     unsigned char number[8];
-    uint32_t sum = 0, stored = 0;
-    uint64_t least = 8 + 8 + 8; /* the power of two, the number of free areas, the end */
-    if (!within(h, h->directory, h->directory_len) || h->directory_len < least)
-        return hyper_refuse(h, fault, "its directory lies outside of the file.");
+    enum err err = check_directory_sum(h, fault);
+    if (err)
+        return err;
     if (file_pread(h->fd, number, sizeof number, h->directory) != sizeof number)
         return hyper_unreadable(h, fault);
     uint64_t slots = hyper_little(number, sizeof number);
@@ -159,14 +236,11 @@ static enum err check_directory(struct hyper *h, struct fault *fault)
         return hyper_refuse(h, fault, "its directory has 2^%llu slots; at most 2^%d are read.",
                             (unsigned long long)slots, HYPER_SLOTS_MOST);
     h->slots = (unsigned)slots;
-    uint64_t most = least + ((uint64_t)HYPER_SLOT << slots) + (1U << 20);
-    if (h->directory_len > most || h->directory_len - least < (uint64_t)HYPER_SLOT << slots)
+    uint64_t least = NUMBERS + ((uint64_t)HYPER_SLOT << slots);
+    if (h->directory_len < least || h->directory_len > least + HYPER_AREAS_MOST)
         return hyper_refuse(h, fault, "its directory of 2^%llu slots has %llu bytes.",
                             (unsigned long long)slots, (unsigned long long)h->directory_len);
-    enum err err = sum_of(h, h->directory, h->directory_len, &sum, &stored, fault);
-    if (!err && sum != stored)
-        err = hyper_refuse(h, fault, "its directory is damaged.");
-    return err;
+    return E_OK;
 }
 
 /* The free areas are of no use to a reader, but what follows them shows that the
@@ -345,6 +419,23 @@ const struct hyper_blob *hyper_blob_find(const struct hyper *hyper, enum hyper_k
 {
     struct hyper_blob wanted = {.key = {kind, table, block, column}};
     return bsearch(&wanted, hyper->blobs, hyper->blob_count, sizeof wanted, compare_keys);
+}
+
+/* A list of no rows is zeros; what begins with JSON, a length or a number of rows is not. */
+static bool may_be_zero(const struct hyper_blob *blob)
+{
+    enum hyper_kind kind = blob->key.kind;
+    return kind != HYPER_CATALOG && kind != HYPER_DATA && (kind != HYPER_ROWS || blob->length <= 8);
+}
+
+enum err hyper_blob_check(struct hyper *h, const struct hyper_blob *blob, struct fault *fault)
+{
+    bool holds = false;
+    enum err err = check_sum(h, blob->offset, blob->length, may_be_zero(blob), &holds, fault);
+    if (!err && !holds)
+        err = hyper_refuse_damaged(h, fault, "an entry (%s) is damaged.",
+                                   hyper_kind_name(blob->key.kind));
+    return err;
 }
 
 /* The length of what is packed stands before it; it is as hostile as the rest. */

@@ -14,6 +14,7 @@ enum {
     HYPER_ALIGNED = 64,
     HYPER_SLOTS_FEWEST = 8, /* as powers of two */
     HYPER_SLOTS_MOST = 21,
+    HYPER_AREAS_MOST = 1 << 20, /* bytes, of the list of free areas */
     HYPER_BLOBS_MOST = 1 << 20,
     HYPER_BLOCK_ROWS_MOST = 131072,
     HYPER_FROZEN = 2, /* how a block is kept: by column, finished */
@@ -21,6 +22,7 @@ enum {
     HYPER_CATALOG_MOST = 16 << 20,
     HYPER_ROWS_MOST = 8 + 4 * HYPER_BLOBS_MOST,
     /* where things stand: in a header page */
+    HYPER_AT_LAYOUT = 0x08,
     HYPER_AT_VERSION = 0x0A,
     HYPER_AT_GENERATION = 0x30,
     HYPER_AT_SIZE = 0x38,
@@ -51,6 +53,8 @@ struct hyper {
     size_t blob_count;
     struct hyper_table *tables;
     size_t table_count, relation_count; /* relations: with those that were dropped */
+    bool plain;                         /* its catalog says that it is not encrypted */
+    bool damaged;                       /* it was refused for its own sums or length */
 };
 
 static inline uint64_t hyper_little(const unsigned char *p, size_t len)
@@ -77,12 +81,17 @@ uint32_t hyper_seed(unsigned version);
 /* E400011: what the caller calls the file, and the sentence. */
 enum err hyper_refuse(const struct hyper *h, struct fault *fault, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same where the file itself shows that it is not what was written. */
+enum err hyper_refuse_damaged(struct hyper *h, struct fault *fault, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 enum err hyper_unreadable(const struct hyper *h, struct fault *fault);
 const char *hyper_echo(const struct hyper *h, const char *text);
 const char *hyper_kind_name(enum hyper_kind kind);
 
 /* hyper_file.c: header, directory and blobs, up to `tables`. */
 enum err hyper_file_open(struct hyper *h, struct fault *fault);
+/* Whether a blob's bytes are those that its checksum is of. */
+enum err hyper_blob_check(struct hyper *h, const struct hyper_blob *blob, struct fault *fault);
 
 /* hyper_catalog.c: `tables` with their columns, out of JSON. */
 enum err hyper_catalog_read(struct hyper *h, const char *json, size_t len, struct fault *fault);

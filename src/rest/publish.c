@@ -14,6 +14,7 @@
 #include <strings.h>
 
 #include "content/content.h"
+#include "domain/connection.h"
 #include "domain/content_item.h"
 #include "domain/flow_step.h"
 #include "domain/publish_job.h"
@@ -47,7 +48,7 @@ static const struct kind DATASOURCE = {TYPE_DATASOURCE,
                                        "datasource",
                                        "tableau_datasource",
                                        "datasourceType",
-                                       ".tds, .tdsx, .hyper, .tde or .csv",
+                                       ".tds, .tdsx, .hyper, .tde, .csv or .parquet",
                                        content_is_datasource,
                                        true,
                                        E400019,
@@ -136,20 +137,22 @@ static enum err read_element_flag(struct call *call, const struct el *el, const 
 }
 
 /* The sheets that the element says are hidden. */
-static void read_hidden(struct call *call, struct publish_request *request, const struct el *el)
+static enum err read_hidden(struct call *call, struct publish_request *request, const struct el *el)
 {
     const struct el *first = doc_find(doc_find(el, "views"), "view");
     size_t count = 0;
+    enum err err = E_OK;
     for (const struct el *view = first; view; view = doc_next(view))
         count++;
     const char **names = arena_alloc(call->tx.arena, (count + 1) * sizeof *names);
-    for (const struct el *view = first; view; view = doc_next(view)) {
-        bool present, hidden = false;
-        doc_get_bool(view, "hidden", &present, &hidden);
-        if (present && hidden && doc_get(view, "name"))
+    for (const struct el *view = first; view && !err; view = doc_next(view)) {
+        bool hidden = false;
+        err = read_element_flag(call, view, "hidden", &hidden);
+        if (!err && hidden && doc_get(view, "name"))
             names[request->hidden_count++] = doc_get(view, "name");
     }
     request->hidden = names;
+    return err;
 }
 
 static size_t count_tags(const struct el *el)
@@ -217,6 +220,8 @@ static enum err read_all_credentials(struct call *call, struct publishing *p, co
         err = read_credentials(call, p, doc_find(c, "connectionCredentials"), one);
         one->server = doc_get(c, "serverAddress");
         one->port = doc_get(c, "serverPort");
+        if (!err)
+            err = connection_check_port(&call->tx, one->port);
         request->credential_count += one->server != NULL;
     }
     if (!err)
@@ -238,8 +243,9 @@ static enum err read_element(struct call *call, struct publishing *p)
     spec->project_id = doc_get(doc_find(el, "project"), "id");
     spec->thumbnails_user_id = doc_get(el, "thumbnailsUserId");
     spec->thumbnails_group_id = doc_get(el, "thumbnailsGroupId");
-    read_hidden(call, &p->request, el);
-    enum err err = read_tags(call, spec, el);
+    enum err err = read_hidden(call, &p->request, el);
+    if (!err)
+        err = read_tags(call, spec, el);
     if (!err)
         err = read_all_credentials(call, p, el);
     if (!err)

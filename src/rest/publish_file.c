@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "content/content.h"
 #include "domain/publish_request.h"
+#include "extract/hyper.h"
 #include "rest/append.h"
 #include "store/blob.h"
 #include "trust/seal.h"
@@ -155,6 +156,8 @@ enum err publish_file_read(const struct keyring *keyring, struct arena *arena, i
     struct taking taking = {keyring, arena, request, spec_r};
     enum err err =
         content_read(arena, fd, content_kind_named(request->spec.file_type), NULL, &content, fault);
+    if (!err && content->kind == CONTENT_HYPER)
+        err = hyper_check(arena, fd, "The extract", fault);
     if (err)
         return err;
     *spec_r = request->spec;

@@ -19,7 +19,8 @@ struct publish_target;
 struct tx;
 
 /* Reads the file behind `fd`: *spec_r is the request's with views, connections (whose
- * passwords are sealed) and steps. What content_read refuses. */
+ * passwords are sealed) and steps. What content_read refuses, and extracts that are
+ * damaged (hyper_check). */
 enum err publish_file_read(const struct keyring *keyring, struct arena *arena, int fd,
                            const struct publish_request *request, struct publish_spec *spec_r,
                            struct fault *fault);

@@ -172,7 +172,11 @@ static void run(const uint8_t *bytes, size_t len)
     struct hyper *hyper = NULL;
     struct fault fault = {0};
     int fd = file_of(bytes, len);
+    struct fault damage = {0};
     enum err err = hyper_open(arena, fd, "The file", &hyper, &fault);
+    enum err damaged = hyper_check(arena, fd, "The file", &damage);
+    if (damaged)
+        check_fault(damaged, &damage);
     if (err) {
         check_fault(err, &fault);
     } else {

@@ -488,7 +488,7 @@ static void bodies_together_have_a_limit(void **state)
             status = answer.status;
             free(answer.body);
         }
-        assert_int_equal(status, 507);
+        assert_int_equal(status, 503);
         assert_non_null(strstr(stand->trouble, "together"));
         close(first);
         close(second);

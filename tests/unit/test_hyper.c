@@ -2,6 +2,7 @@
  *
  * Small public files are in tests/data/hyper; the samples beside the checkout
  * (../shared/fixtures) are read where they are there. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -100,6 +101,25 @@ static const char *refusal_of(struct arena *arena, struct bytes bytes)
     assert_int_equal(err, E400011);
     assert_null(hyper);
     return fault.detail;
+}
+
+/* Why hyper_check refuses it; "accepted" where it does not. */
+static const char *damage_in(struct arena *arena, int fd)
+{
+    struct fault fault = {0};
+    enum err err = hyper_check(arena, fd, "The file", &fault);
+    if (err == E_OK)
+        return "accepted";
+    assert_int_equal(err, E400011);
+    return fault.detail;
+}
+
+static const char *damage_of(struct arena *arena, struct bytes bytes)
+{
+    int fd = file_of(bytes.at, bytes.len);
+    const char *why = damage_in(arena, fd);
+    close(fd);
+    return why;
 }
 
 static void assert_text(const char *what, const char *found, const char *expected)
@@ -374,6 +394,18 @@ static void apply(struct bytes b, const struct change *c)
 #define NEITHER "does not lie within the file."
 #define FLAGS "The file: the flags of an entry in its directory are not supported."
 
+/* What the file itself shows to be damage; all else may be another form. */
+static bool is_damage(const char *why)
+{
+    static const char *const reasons[] = {"The file: it is not a .hyper file.",
+                                          "The file: it should have 4294967296 bytes",
+                                          "The file: its directory is damaged."};
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (strncmp(why, reasons[i], strlen(reasons[i])) == 0)
+            return true;
+    return false;
+}
+
 static void test_changed(void **state)
 {
     static const struct change changes[] = {
@@ -393,8 +425,8 @@ static void test_changed(void **state)
          .at = HYPER_AT_DIRECTORY, .len = 8, .value = UINT64_MAX - 7},
         {"directory's length", "The file: its directory lies outside of the file.", PAGE,
          .at = HYPER_AT_LENGTH, .len = 8, .value = UINT64_MAX},
-        {"short directory", "The file: its directory of 2^8 slots has 100 bytes.", PAGE,
-         .at = HYPER_AT_LENGTH, .len = 8, .value = 100},
+        {"short directory", "The file: its directory is damaged.", PAGE, .at = HYPER_AT_LENGTH,
+         .len = 8, .value = 100},
         {"slots", "The file: its directory has 2^63 slots; at most 2^21 are read.", DIRECTORY,
          .at = 0, .len = 8, .value = 63},
         {"more slots", "The file: its directory of 2^9 slots has 12400 bytes.", DIRECTORY, .at = 0,
@@ -467,6 +499,7 @@ static void test_changed(void **state)
         const char *why = refusal_of(*state, b);
         if (!strstr(why, changes[i].why))
             fail_msg("%s: expected '%s', found '%s'", changes[i].what, changes[i].why, why);
+        assert_text(changes[i].what, damage_of(*state, b), is_damage(why) ? why : "accepted");
     }
 }
 
@@ -526,11 +559,157 @@ static void test_catalogs(void **state)
          "The file: the table 'Extract': it has more NULLs than rows."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *why =
-            refusal_of(*state, with_text(*state, "sales_v2", cases[i].old, cases[i].new));
+        struct bytes b = with_text(*state, "sales_v2", cases[i].old, cases[i].new);
+        const char *why = refusal_of(*state, b);
         if (strncmp(why, cases[i].why, strlen(cases[i].why)) != 0)
             fail_msg("%s: expected '%s', found '%s'", cases[i].new, cases[i].why, why);
+        assert_text(cases[i].new, damage_of(*state, b), "accepted");
     }
+}
+
+/* ---- damaged, or only not understood */
+
+static void assert_damaged(struct bytes b, const char *what, size_t at)
+{
+    struct arena *arena = arena_new(0);
+    const char *why = damage_of(arena, b);
+    if (strcmp(why, "accepted") == 0)
+        fail_msg("%s at %zu: accepted", what, at);
+    assert_int_equal(strncmp(why, "The file: ", 10), 0);
+    arena_free(&arena);
+}
+
+static struct bytes copy_of(struct arena *arena, struct bytes b)
+{
+    return (struct bytes){arena_memdup(arena, b.at, b.len), b.len};
+}
+
+static size_t all_whole(struct arena *arena, const char *folder)
+{
+    DIR *dir = opendir(folder);
+    size_t count = 0;
+    for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
+        if (!strstr(e->d_name, ".hyper"))
+            continue;
+        int fd = open(arena_printf(arena, "%s/%s", folder, e->d_name), O_RDONLY | O_CLOEXEC);
+        assert_text(e->d_name, damage_in(arena, fd), "accepted");
+        close(fd);
+        count++;
+    }
+    if (dir)
+        closedir(dir);
+    return count;
+}
+
+static void test_whole(void **state)
+{
+    assert_in_range(all_whole(*state, TEST_DATA "/hyper"), 9, 1000);
+    all_whole(*state, TEST_FIXTURES "/hyper");
+}
+
+/* One bit, anywhere in what the file uses. */
+static void test_each_part_damaged(void **state)
+{
+    struct bytes b = sample(*state, "sales_v2");
+    int fd = file_of(b.at, b.len);
+    struct hyper *hyper = open_ok(*state, fd, "sales_v2");
+    for (size_t at = 0; at < HYPER_PAGES; at += 13) {
+        b.at[at] ^= 4;
+        assert_damaged(b, "header", at);
+        b.at[at] ^= 4;
+    }
+    for (size_t i = 0; i < hyper_blob_count(hyper); i++) {
+        const struct hyper_blob *blob = hyper_blob(hyper, i);
+        size_t len = (size_t)blob->length;
+        for (size_t at = 0; at < len + HYPER_SUM; at += at + 97 < len ? 97 : 1) {
+            b.at[blob->offset + at] ^= 4;
+            assert_damaged(b, hyper_kind_name(blob->key.kind), at);
+            b.at[blob->offset + at] ^= 4;
+        }
+    }
+    for (size_t at = 0; at < hyper->directory_len + HYPER_SUM; at += 31) {
+        b.at[hyper->directory + at] ^= 4;
+        assert_damaged(b, "directory", at);
+        b.at[hyper->directory + at] ^= 4;
+    }
+    assert_text("whole again", damage_of(*state, b), "accepted");
+    close(fd);
+}
+
+static void test_parts_missing(void **state)
+{
+    struct bytes whole = sample(*state, "calcs_testv1");
+    for (size_t len = 0; len < whole.len; len += len < 64 ? 1 : 509)
+        assert_damaged((struct bytes){whole.at, len}, "cut", len);
+    for (size_t at = 8; at < whole.len / 2; at += 4096) {
+        struct bytes b = copy_of(*state, whole);
+        memset(b.at + at, 0, 4096);
+        if (at < 20000) /* some of what is behind is not in use */
+            assert_damaged(b, "zeroed", at);
+        memset(b.at + at, 0, b.len - at);
+        assert_damaged(b, "zeroed from", at);
+        memset(b.at + at, 'x', b.len - at);
+        assert_damaged(b, "overwritten from", at);
+    }
+    struct bytes longer = {arena_zalloc(*state, whole.len + 1), whole.len + 1};
+    memcpy(longer.at, whole.at, whole.len);
+    assert_text("longer", damage_of(*state, longer), "accepted");
+}
+
+/* Other headers than the known ones, which may keep their sums elsewhere. */
+static void test_newer_headers(void **state)
+{
+    static const struct {
+        unsigned layout, version;
+        bool taken;
+    } cases[] = {{1, 1, true},    {1, 3, true},    {2, 0, true},   {255, 255, true},
+                 {1, 0, false},   {1, 2, false},   {0, 0, false},  {0, 3, false},
+                 {256, 0, false}, {1, 256, false}, {2, 300, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bytes b = sample(*state, "sales_v2");
+        for (size_t page = 0; page < HYPER_PAGES; page += HYPER_PAGE) {
+            hyper_put(b.at + page + HYPER_AT_LAYOUT, cases[i].layout, 2);
+            hyper_put(b.at + page + HYPER_AT_VERSION, cases[i].version, 2);
+            b.at[page + HYPER_AT_SUM] ^= 1;
+        }
+        assert_text("header", damage_of(*state, b),
+                    cases[i].taken ? "accepted" : "The file: page 1 of its header is damaged.");
+        mend_page(b, HYPER_PAGE);
+        assert_text("page", damage_of(*state, b), "The file: page 1 of its header is damaged.");
+    }
+}
+
+/* What is in blobs is looked at beside tables that are not understood, but not where it
+ * may be encrypted. */
+static void test_damage_beside_what_is_not_understood(void **state)
+{
+    struct bytes b = with_text(*state, "sales_v2", "\"type\": \"block\"", "\"type\": \"blob!\"");
+    assert_text("type", damage_of(*state, b), "accepted");
+    blob_of(b, HYPER_DATA, 3)[20] ^= 1;
+    assert_text("type, damaged", damage_of(*state, b), "The file: an entry (column) is damaged.");
+    b = with_text(*state, "sales_v2", "\"encryptionSchemeId\": 0", "\"encryptionSchemeId\": 1");
+    blob_of(b, HYPER_DATA, 3)[20] ^= 1;
+    assert_text("encrypted", damage_of(*state, b), "accepted");
+}
+
+/* A blob of 100 MiB, whose sum would be wrong, is not read. */
+static void test_check_is_bounded(void **state)
+{
+    struct bytes b = sample(*state, "sales_v2");
+    uint64_t size = 200 << 20;
+    unsigned char *slot = slot_of(b, HYPER_DATA, 3);
+    hyper_put(slot + 24, b.len, 8);
+    hyper_put(slot + 16, 100 << 20, 8);
+    hyper_put(slot + 32, 101 << 20, 8);
+    mend_directory(b);
+    hyper_put(b.at + current_page(b) + HYPER_AT_SIZE, size, 8);
+    mend_page(b, current_page(b));
+    b.at[b.len - 1] = 1;
+    int fd = file_of(b.at, b.len);
+    assert_int_equal(ftruncate(fd, (off_t)size), 0);
+    assert_int_equal(pwrite(fd, "x", 1, (off_t)b.len + 7), 1);
+    assert_text("large", damage_in(*state, fd), "accepted");
+    close(fd);
 }
 
 /* ---- appending */
@@ -568,6 +747,7 @@ static int append_ok(struct arena *arena, int target_fd, int more_fd)
     if (hyper_append(target, more, fd, &fault) != E_OK)
         fail_msg("%s", fault.detail);
     struct hyper *all = open_ok(arena, fd, "appended");
+    assert_text("appended", damage_in(arena, fd), "accepted");
     const struct hyper_table *t = hyper_table(all, 0), *to = hyper_table(target, 0);
     assert_int_equal(hyper_table_count(all), 1);
     assert_int_equal(t->rows, to->rows + hyper_table(more, 0)->rows);
@@ -801,6 +981,12 @@ int main(void)
         TEST(test_truncated),
         TEST(test_changed),
         TEST(test_catalogs),
+        TEST(test_whole),
+        TEST(test_each_part_damaged),
+        TEST(test_parts_missing),
+        TEST(test_newer_headers),
+        TEST(test_damage_beside_what_is_not_understood),
+        TEST(test_check_is_bounded),
         TEST(test_append),
         TEST(test_append_again),
         TEST(test_append_refused),

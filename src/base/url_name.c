@@ -1,5 +1,5 @@
 /* url_name.c: see url_name.h. Letters are those of ASCII, whatever the locale. */
-#include "content/url_name.h"
+#include "base/url_name.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -2,10 +2,10 @@
  *
  * The field's rule: ASCII letters, digits, '-' and '_' stay, '.' becomes '_',
  * everything else goes ("Años 1.2" -> "Aos1_2"). A name that is taken, or has
- * nothing left, gets '_' and a number. Names of workbooks, data sources and
+ * nothing left, gets '_' and a number. Names of workbooks, data sources, flows and
  * sheets alike; set once, and kept when the thing is renamed. */
-#ifndef EASEL_CONTENT_URL_NAME_H
-#define EASEL_CONTENT_URL_NAME_H
+#ifndef EASEL_BASE_URL_NAME_H
+#define EASEL_BASE_URL_NAME_H
 
 #include <stddef.h>
 
