@@ -1,0 +1,2 @@
+-- Stands where a migration of another branch comes.
+DROP INDEX IF EXISTS reserved;
