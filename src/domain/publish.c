@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/fold.h"
@@ -141,6 +142,13 @@ static enum err check_room(struct tx *tx, const struct actor *actor,
     if (!err && spec->size_bytes > left)
         err = tx_refuse(tx, E403008, "The file is larger than the storage left to the site.");
     return err;
+}
+
+bool publish_same_place(const char *server, const char *port, const char *other_server,
+                        const char *other_port)
+{
+    return server && other_server && strcasecmp(server, other_server) == 0 &&
+           (!port || !*port || !other_port || !*other_port || strcmp(port, other_port) == 0);
 }
 
 /* *exists_r: `old_r` is to be overwritten. */

@@ -63,6 +63,10 @@ struct publish_spec {
     size_t step_count;
 };
 
+/* Whether two names are those of one place: a port that is not told is any. */
+bool publish_same_place(const char *server, const char *port, const char *other_server,
+                        const char *other_port);
+
 /* Whether the actor may publish there under that name; before a large file is read.
  * E404005, E403007 (no right, or the name is taken: the kind's `taken`), E403008. */
 enum err publish_check(struct tx *tx, const struct actor *actor, const struct publish_spec *spec);

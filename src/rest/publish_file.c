@@ -45,10 +45,11 @@ static void take_sheets(struct taking *t, const struct content *content)
     t->spec->view_count = count;
 }
 
-static void take_credentials(struct taking *t, struct publish_connection *c)
+/* key: of the connection in the file. */
+static void take_credentials(struct taking *t, const char *key, struct publish_connection *c)
 {
     const struct publish_credentials *given =
-        publish_credentials_for(t->request, c->server, c->port);
+        publish_credentials_for(t->request, key, c->server, c->port);
     char *id = arena_alloc(t->arena, LUID_ROOM);
     luid_random(id);
     c->id = id;
@@ -77,7 +78,7 @@ static void take_connections(struct taking *t, const struct content_connection *
             c->datasource_name = of->caption ? of->caption : of->name;
             c->datasource_content_url = of->published ? of->published_url : NULL;
         }
-        take_credentials(t, c);
+        take_credentials(t, from->name, c);
     }
 }
 
