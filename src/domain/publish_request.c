@@ -69,6 +69,8 @@ static void put_spec(struct buf *out, const struct publish_spec *spec)
     put_number(out, spec->uses_remote_query_agent);
     put_text(out, spec->thumbnails_user_id);
     put_text(out, spec->thumbnails_group_id);
+    put_text(out, spec->checked_server);
+    put_text(out, spec->checked_port);
 }
 
 const char *publish_request_pack(struct arena *arena, const struct publish_request *request,
@@ -151,6 +153,8 @@ static void take_spec(struct reading *r, struct publish_spec *spec)
     spec->uses_remote_query_agent = take_number(r) != 0;
     spec->thumbnails_user_id = take_text(r);
     spec->thumbnails_group_id = take_text(r);
+    spec->checked_server = take_text(r);
+    spec->checked_port = take_text(r);
     r->bad =
         r->bad || spec->type == TYPE_COUNT || !spec->name || !spec->blob_id || !spec->file_type;
 }

@@ -111,7 +111,8 @@ void call_viewed(struct call *call, enum content_type type, const char *id);
  * take a commit; the others are within a second. For answers that tell usage. */
 enum err call_after_looks(struct call *call, enum err (*step)(struct call *call));
 
-/* "http://host:port" of this server, as the caller wrote it. */
+/* "host:port" of this server, as the caller wrote it, and "http://host:port". */
+const char *call_host(struct call *call);
 const char *call_origin(struct call *call);
 
 /* ---- for dispatch.c and the files that end a call by themselves */

@@ -83,16 +83,29 @@ static enum err read_flag(struct call *call, const char *name, bool *value_r)
     return tx_refuse(&call->tx, E400008, "%s is neither true nor false.", name);
 }
 
+/* No database is reached from here: what can be looked for are the published data sources
+ * of this server. */
+static void check_connections_at(struct call *call, struct publish_spec *spec)
+{
+    const char *host = call_host(call), *port = strrchr(host, ':');
+    bool has_port = port && !strchr(port, ']');
+    size_t len = has_port ? (size_t)(port - host) : strlen(host);
+    spec->checked_server = arena_strndup(call->tx.arena, host, len);
+    spec->checked_port = has_port ? port + 1 : NULL;
+}
+
 static enum err read_flags(struct call *call, struct publishing *p)
 {
-    bool ignored, *overwrite = &p->request.spec.overwrite;
+    bool skips_check, *overwrite = &p->request.spec.overwrite;
     enum err err = read_flag(call, "overwrite", overwrite);
     if (!err)
         err = read_flag(call, "append", &p->request.append);
     if (!err && p->kind->knows_jobs)
         err = read_flag(call, "asJob", &p->as_job);
     if (!err)
-        err = read_flag(call, "skipConnectionCheck", &ignored);
+        err = read_flag(call, "skipConnectionCheck", &skips_check);
+    if (!err && !skips_check)
+        check_connections_at(call, &p->request.spec);
     if (!err && p->request.append && *overwrite)
         err = tx_refuse(&call->tx, E400055, "overwrite and append can't both be true.");
     if (!err && p->request.append && p->kind->type != TYPE_DATASOURCE)

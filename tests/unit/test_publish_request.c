@@ -37,7 +37,8 @@ static struct publish_request whole(void)
                                              .encrypts_extracts = true,
                                              .thumbnails_group_id = "group",
                                              .tags = TAGS,
-                                             .tag_count = 2},
+                                             .tag_count = 2,
+                                             .checked_server = "here.example.com"},
                                     .append = true,
                                     .hidden = HIDDEN,
                                     .hidden_count = 3,
@@ -71,6 +72,8 @@ static void what_was_kept_is_read_back(void **state)
     same(got.spec.file_type, "twbx");
     same(got.spec.thumbnails_user_id, NULL);
     same(got.spec.thumbnails_group_id, "group");
+    same(got.spec.checked_server, "here.example.com");
+    same(got.spec.checked_port, NULL);
     assert_true(got.append && got.spec.overwrite && got.spec.encrypts_extracts);
     assert_false(got.spec.show_tabs || got.spec.uses_remote_query_agent);
     assert_int_equal(got.spec.size_bytes, INT64_C(5000000000));
