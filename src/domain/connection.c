@@ -46,18 +46,18 @@ static const char *connection_read(struct tx *tx, struct stmt *stmt, struct conn
     return tx_text(tx, stmt, DATASOURCE_URL);
 }
 
-/* A published data source may come, go and come again under its content URL. */
+/* A published data source may come, go and come again under its content URL: without it,
+ * the workbook's own is told. */
 static void find_datasource(struct tx *tx, const struct actor *actor, const char *content_url,
                             struct connection *connection)
 {
     struct content_item datasource;
-    if (!content_url)
+    const char *id =
+        content_url ? content_id_of_url(tx, actor->site_id, TYPE_DATASOURCE, content_url) : NULL;
+    if (!id || !content_item_find(tx, actor->site_id, TYPE_DATASOURCE, id, &datasource))
         return;
-    connection->datasource_id = content_id_of_url(tx, actor->site_id, TYPE_DATASOURCE, content_url);
-    if (connection->datasource_id && !connection->datasource_name &&
-        content_item_find(tx, actor->site_id, TYPE_DATASOURCE, connection->datasource_id,
-                          &datasource))
-        connection->datasource_name = datasource.name;
+    connection->datasource_id = datasource.id;
+    connection->datasource_name = datasource.name;
 }
 
 static int64_t how_many(struct tx *tx, const char *content_id)

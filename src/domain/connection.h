@@ -21,8 +21,9 @@ struct connection {
     const char *id, *type, *server_address, *server_port, *user_name, *database_name;
     const char *filename, *authentication_type; /* NULL: none */
     bool embeds_password, query_tagging;
-    /* The data source that a workbook reads through it: a published one has an id
-     * where the actor's site has it. NULL: not told. */
+    /* The data source that a workbook reads through it: the published one where the
+     * actor's site has it, else the workbook's own (workbook_datasource.h). NULL: it is not
+     * of a workbook. */
     const char *datasource_id, *datasource_name;
 };
 

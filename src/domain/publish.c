@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/fold.h"
 #include "base/ident.h"
@@ -17,6 +18,7 @@
 #include "domain/search.h"
 #include "domain/site.h"
 #include "domain/tag.h"
+#include "domain/workbook_datasource.h"
 #include "store/tx.h"
 
 /* ---- names in URLs */
@@ -159,6 +161,48 @@ static enum err check_room(struct tx *tx, const struct actor *actor,
     enum err err = publish_room(tx, actor->site_id, &left);
     if (!err && spec->size_bytes > left)
         err = tx_refuse(tx, E403008, "The file is larger than the storage left to the site.");
+    return err;
+}
+
+bool publish_same_place(const char *server, const char *port, const char *other_server,
+                        const char *other_port)
+{
+    return server && other_server && strcasecmp(server, other_server) == 0 &&
+           (!port || !*port || !other_port || !*other_port || strcmp(port, other_port) == 0);
+}
+
+/* Whether the file says that the published data source is on this site. */
+static bool is_here(const struct actor *actor, const struct publish_spec *spec,
+                    const struct publish_datasource *d)
+{
+    return d->content_url && (!d->site || strcasecmp(d->site, actor->site_content_url) == 0) &&
+           publish_same_place(d->server, d->port, spec->checked_server, spec->checked_port);
+}
+
+static enum err check_datasource(struct tx *tx, const struct actor *actor,
+                                 const struct publish_datasource *d)
+{
+    struct content_item item;
+    cap_set held = 0;
+    const char *id = content_id_of_url(tx, actor->site_id, TYPE_DATASOURCE, d->content_url);
+    enum err err = E_OK;
+    if (id && content_item_find(tx, actor->site_id, TYPE_DATASOURCE, id, &item))
+        err = content_item_access(tx, actor, &item, &held);
+    if (!err && !(held & CAP_BIT(CAP_READ)))
+        err = tx_refuse(tx, E403132,
+                        "The workbook uses the published data source '%.150s' (%.150s), which is "
+                        "not on the site or may not be read.",
+                        d->name, d->content_url);
+    return err;
+}
+
+static enum err check_datasources(struct tx *tx, const struct actor *actor,
+                                  const struct publish_spec *spec)
+{
+    enum err err = E_OK;
+    for (size_t i = 0; i < spec->datasource_count && !err; i++)
+        if (is_here(actor, spec, &spec->datasources[i]))
+            err = check_datasource(tx, actor, &spec->datasources[i]);
     return err;
 }
 
@@ -310,7 +354,9 @@ static enum err add_revision(struct tx *tx, const struct actor *actor,
     return err ? err : revision_trim(tx, actor->site_id, spec->type, id);
 }
 
-static enum err write_connections(struct tx *tx, const struct publish_spec *spec, const char *id)
+/* datasource_ids: in the order of the spec's data sources. */
+static enum err write_connections(struct tx *tx, const struct publish_spec *spec, const char *id,
+                                  const char *const *datasource_ids)
 {
     struct stmt *stmt = db_prepare(tx->db, "DELETE FROM connection WHERE content_id = ?1");
     stmt_text(stmt, 1, id);
@@ -318,14 +364,15 @@ static enum err write_connections(struct tx *tx, const struct publish_spec *spec
         return tx_broken(tx);
     for (size_t i = 0; i < spec->connection_count; i++) {
         const struct publish_connection *c = &spec->connections[i];
+        const struct publish_datasource *of = c->datasource;
         char luid[LUID_ROOM];
         luid_random(luid);
         stmt = db_prepare(
             tx->db, "INSERT INTO connection (id, content_id, position, connection_type, "
                     "server_address, server_port, user_name, database_name, filename, "
-                    "authentication_type, embeds_password, sealed_password, datasource_name, "
-                    "datasource_content_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, "
-                    "?11, ?12, ?13, ?14)");
+                    "authentication_type, embeds_password, sealed_password, datasource_id, "
+                    "datasource_name, datasource_content_url) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, "
+                    "?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)");
         stmt_text(stmt, 1, c->id ? c->id : luid);
         stmt_text(stmt, 2, id);
         stmt_int(stmt, 3, (int64_t)i);
@@ -338,8 +385,9 @@ static enum err write_connections(struct tx *tx, const struct publish_spec *spec
         stmt_text(stmt, 10, c->authentication);
         stmt_int(stmt, 11, c->embeds_password);
         stmt_text(stmt, 12, c->sealed_password);
-        stmt_text(stmt, 13, c->datasource_name);
-        stmt_text(stmt, 14, c->datasource_content_url);
+        stmt_text(stmt, 13, of ? datasource_ids[of - spec->datasources] : NULL);
+        stmt_text(stmt, 14, of ? of->name : NULL);
+        stmt_text(stmt, 15, of ? of->content_url : NULL);
         if (stmt_step(stmt) != DB_DONE)
             return tx_broken(tx);
     }
@@ -364,7 +412,14 @@ static enum err write_tags(struct tx *tx, const struct actor *actor,
 static enum err write_parts(struct tx *tx, const struct actor *actor,
                             const struct publish_spec *spec, const char *id)
 {
-    enum err err = write_connections(tx, spec, id);
+    const char **datasource_ids =
+        arena_zalloc(tx->arena, (spec->datasource_count + 1) * sizeof *datasource_ids);
+    enum err err = E_OK;
+    if (spec->type == TYPE_WORKBOOK)
+        err = workbook_datasource_publish(tx, id, spec->datasources, spec->datasource_count,
+                                          datasource_ids);
+    if (!err)
+        err = write_connections(tx, spec, id, datasource_ids);
     if (!err && spec->type == TYPE_WORKBOOK)
         err = publish_views(tx, actor->site_id, id, spec);
     if (!err && spec->type == TYPE_FLOW)
@@ -454,6 +509,8 @@ enum err publish(struct tx *tx, const struct actor *actor, const struct publish_
     if (spec.append_to)
         return append(tx, actor, &spec, item_r);
     enum err err = check(tx, actor, &spec, &exists, &old);
+    if (!err)
+        err = check_datasources(tx, actor, &spec);
     if (err)
         return err;
     luid_random(id);

@@ -28,12 +28,21 @@ struct publish_tag {
     const char *view; /* name of the view that it is for; NULL: the item itself */
 };
 
+/* Of a workbook. */
+struct publish_datasource {
+    const char *name; /* as people see it */
+    /* Of the published one that it stands for, and where the file says that is; NULL:
+     * it is embedded, or the file does not say. */
+    const char *content_url;
+    const char *server, *port, *site;
+};
+
 struct publish_connection {
     const char *id; /* the LUID that the password was sealed for; NULL: one is made */
     const char *type, *server, *port, *user_name, *database, *filename, *authentication;
     bool embeds_password;
-    const char *sealed_password;                          /* NULL: none */
-    const char *datasource_name, *datasource_content_url; /* a published one; NULL: none */
+    const char *sealed_password;                 /* NULL: none */
+    const struct publish_datasource *datasource; /* one of the spec's; NULL: of no workbook */
 };
 
 /* The current file of a data source, which something is appended to. */
@@ -56,16 +65,25 @@ struct publish_spec {
     const char *thumbnails_user_id, *thumbnails_group_id;
     const struct publish_view *views;
     size_t view_count;
-    size_t default_view; /* index */
+    size_t default_view;                          /* index */
+    const struct publish_datasource *datasources; /* in the order of the file */
+    size_t datasource_count;
     const struct publish_connection *connections;
     size_t connection_count;
     const char *const *tables; /* names of those that a data source reads */
     size_t table_count;
+    /* This server as the client calls it: published data sources that the file says are
+     * there must be there, for the actor to read. NULL: none is looked for. */
+    const char *checked_server, *checked_port;
     const struct publish_tag *tags; /* beside those that are there; unknown views are passed over */
     size_t tag_count;
     const char *const *steps; /* names of the steps of a flow that write its output */
     size_t step_count;
 };
+
+/* Whether two names are those of one place: a port that is not told is any. */
+bool publish_same_place(const char *server, const char *port, const char *other_server,
+                        const char *other_port);
 
 /* Whether the actor may publish there under that name; before a large file is read.
  * E404005, E403007 (no right, or the name is taken: the kind's `taken`), E403008. */
@@ -75,8 +93,9 @@ enum err publish_check(struct tx *tx, const struct actor *actor, const struct pu
 enum err publish_check_append(struct tx *tx, const struct actor *actor,
                               const struct publish_spec *spec, struct publish_target *target_r);
 /* Creates the item, or gives the one of that name a new revision: its LUID, content
- * URL, tags and rules stay, and so do the LUIDs of views whose names stay. *created_r
- * tells which.
+ * URL, tags and rules stay, and so do the LUIDs of views and data sources whose names
+ * stay. *created_r tells which. E403132 where a data source that is looked for is not
+ * there.
  *
  * Appending gives the item a revision and leaves all else as it is: description,
  * connections, settings. E403131 where its file is no longer that of append_to. */

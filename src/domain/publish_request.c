@@ -12,25 +12,27 @@
 #include "base/buf.h"
 
 /* Of the form: others are refused. */
-static const char VERSION[] = "3";
+static const char VERSION[] = "4";
 
 /* ---- credentials */
 
-static bool is_place(const struct publish_credentials *c, const char *server, const char *port)
+static bool are_for(const struct publish_credentials *c, const char *key, const char *server,
+                    const char *port)
 {
-    return server && strcasecmp(c->server, server) == 0 &&
-           (!c->port || !*c->port || (port && strcmp(c->port, port) == 0));
+    return (c->key && key && strcasecmp(c->key, key) == 0) ||
+           publish_same_place(c->server, c->port, server, port);
 }
 
 const struct publish_credentials *publish_credentials_for(const struct publish_request *request,
-                                                          const char *server, const char *port)
+                                                          const char *key, const char *server,
+                                                          const char *port)
 {
     const struct publish_credentials *others = NULL;
     for (size_t i = 0; i < request->credential_count; i++) {
         const struct publish_credentials *c = &request->credentials[i];
-        if (!c->server)
+        if (!c->key && !c->server)
             others = others ? others : c;
-        else if (is_place(c, server, port))
+        else if (are_for(c, key, server, port))
             return c;
     }
     return others;
@@ -67,6 +69,8 @@ static void put_spec(struct buf *out, const struct publish_spec *spec)
     put_number(out, spec->uses_remote_query_agent);
     put_text(out, spec->thumbnails_user_id);
     put_text(out, spec->thumbnails_group_id);
+    put_text(out, spec->checked_server);
+    put_text(out, spec->checked_port);
 }
 
 const char *publish_request_pack(struct arena *arena, const struct publish_request *request,
@@ -88,6 +92,7 @@ const char *publish_request_pack(struct arena *arena, const struct publish_reque
     put_number(&out, (int64_t)request->credential_count);
     for (size_t i = 0; i < request->credential_count; i++) {
         const struct publish_credentials *c = &request->credentials[i];
+        put_text(&out, c->key);
         put_text(&out, c->server);
         put_text(&out, c->port);
         put_number(&out, c->given);
@@ -148,6 +153,8 @@ static void take_spec(struct reading *r, struct publish_spec *spec)
     spec->uses_remote_query_agent = take_number(r) != 0;
     spec->thumbnails_user_id = take_text(r);
     spec->thumbnails_group_id = take_text(r);
+    spec->checked_server = take_text(r);
+    spec->checked_port = take_text(r);
     r->bad =
         r->bad || spec->type == TYPE_COUNT || !spec->name || !spec->blob_id || !spec->file_type;
 }
@@ -185,6 +192,7 @@ bool publish_request_unpack(struct arena *arena, const char *bytes, size_t len,
         arena_zalloc(arena, (request_r->credential_count + 1) * sizeof *credentials);
     for (size_t i = 0; i < request_r->credential_count; i++) {
         struct publish_credentials *c = &credentials[i];
+        c->key = take_text(&r);
         c->server = take_text(&r);
         c->port = take_text(&r);
         c->given = take_number(&r) != 0;

@@ -7,8 +7,10 @@
 
 struct arena;
 
-/* What is given for the connections to one place, or (server NULL) to all others. */
+/* What is given for the connection of one key in the file, for those to one place, or
+ * (neither) for all others. */
 struct publish_credentials {
+    const char *key;
     const char *server, *port; /* port NULL or "": any */
     bool given;                /* false: the place is named, and nothing given for it */
     const char *user_name, *password;
@@ -16,8 +18,8 @@ struct publish_credentials {
 };
 
 struct publish_request {
-    /* Without what is in the file: views, connections, steps. file_type is that of the
-     * name under which the file came. */
+    /* Without what is in the file: views, data sources, connections, steps. file_type is that of
+     * the name under which the file came. */
     struct publish_spec spec;
     bool append;               /* to the data source of that name */
     const char *const *hidden; /* names of sheets that are to be hidden */
@@ -26,9 +28,11 @@ struct publish_request {
     size_t credential_count;
 };
 
-/* The first credentials for that place, else those for all others, else NULL. */
+/* The first credentials for that connection, else those for all others, else NULL. A key or
+ * port that the file does not give is NULL. */
 const struct publish_credentials *publish_credentials_for(const struct publish_request *request,
-                                                          const char *server, const char *port);
+                                                          const char *key, const char *server,
+                                                          const char *port);
 
 enum { PUBLISH_REQUEST_MOST = 4 << 20 /* bytes, kept */ };
 

@@ -4,6 +4,7 @@
 #include "domain/group.h"
 #include "domain/permission.h"
 #include "domain/search.h"
+#include "domain/workbook_datasource.h"
 #include "store/tx.h"
 
 struct ids {
@@ -47,5 +48,7 @@ enum err upgrade_rows(struct tx *tx)
                           NULL, &sites);
     for (; sites && !err; sites = sites->next)
         err = upgrade_site(tx, sites->id);
+    if (!err)
+        err = workbook_datasource_upgrade(tx);
     return err ? err : search_index_missing(tx);
 }

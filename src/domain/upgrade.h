@@ -9,8 +9,8 @@ struct tx;
 
 /* Sites from before there were groups and permission rules get the group All Users,
  * and their projects the rules that let its members do what every user of the site
- * could do until then; and what can be searched for gets into the index. Does
- * nothing where nothing is missing. */
+ * could do until then; data sources of workbooks get LUIDs; and what can be searched
+ * for gets into the index. Does nothing where nothing is missing. */
 enum err upgrade_rows(struct tx *tx);
 
 #endif

@@ -120,7 +120,8 @@ bool call_has_scope(const struct call *call, const char *name);
 /* E401002, as for a method that no scope of the session's admits; `expected`: which would. */
 enum err call_refuse_scope(struct call *call, const char *expected);
 
-/* "http://host:port" of this server, as the caller wrote it. */
+/* "host:port" of this server, as the caller wrote it, and "http://host:port". */
+const char *call_host(struct call *call);
 const char *call_origin(struct call *call);
 
 /* ---- for dispatch.c and the files that end a call by themselves */

@@ -136,13 +136,17 @@ static bool is_host(const char *text)
                len;
 }
 
-const char *call_origin(struct call *call)
+const char *call_host(struct call *call)
 {
     const char *host = http_header(call->http, "Host");
+    return is_host(host) ? host : "localhost";
+}
+
+const char *call_origin(struct call *call)
+{
     const char *proxied = http_header(call->http, "X-Forwarded-Proto");
     bool tls = call->config->tls || (proxied && strcasecmp(proxied, "https") == 0);
-    return arena_printf(call->tx.arena, "%s://%s", tls ? "https" : "http",
-                        is_host(host) ? host : "localhost");
+    return arena_printf(call->tx.arena, "%s://%s", tls ? "https" : "http", call_host(call));
 }
 
 /* ---- the answer */

@@ -84,16 +84,29 @@ static enum err read_flag(struct call *call, const char *name, bool *value_r)
     return tx_refuse(&call->tx, E400008, "%s is neither true nor false.", name);
 }
 
+/* No database is reached from here: what can be looked for are the published data sources
+ * of this server. */
+static void check_connections_at(struct call *call, struct publish_spec *spec)
+{
+    const char *host = call_host(call), *port = strrchr(host, ':');
+    bool has_port = port && !strchr(port, ']');
+    size_t len = has_port ? (size_t)(port - host) : strlen(host);
+    spec->checked_server = arena_strndup(call->tx.arena, host, len);
+    spec->checked_port = has_port ? port + 1 : NULL;
+}
+
 static enum err read_flags(struct call *call, struct publishing *p)
 {
-    bool ignored, *overwrite = &p->request.spec.overwrite;
+    bool skips_check, *overwrite = &p->request.spec.overwrite;
     enum err err = read_flag(call, "overwrite", overwrite);
     if (!err)
         err = read_flag(call, "append", &p->request.append);
     if (!err && p->kind->knows_jobs)
         err = read_flag(call, "asJob", &p->as_job);
     if (!err)
-        err = read_flag(call, "skipConnectionCheck", &ignored);
+        err = read_flag(call, "skipConnectionCheck", &skips_check);
+    if (!err && !skips_check)
+        check_connections_at(call, &p->request.spec);
     if (!err && p->request.append && *overwrite)
         err = tx_refuse(&call->tx, E400055, "overwrite and append can't both be true.");
     if (!err && p->request.append && p->kind->type != TYPE_DATASOURCE)
@@ -191,43 +204,85 @@ static enum err read_tags(struct call *call, struct publish_spec *spec, const st
     return err;
 }
 
-static enum err read_credentials(struct call *call, const struct publishing *p, const struct el *el,
-                                 struct publish_credentials *credentials_r)
+static enum err read_embed(struct call *call, const struct publishing *p, const struct el *el,
+                           struct publish_credentials *credentials)
 {
     bool present, embeds = false;
     if (!doc_get_bool(el, "embed", &present, &embeds))
         return tx_refuse(&call->tx, p->kind->type == TYPE_FLOW ? E400000 : E400008,
                          "embed is neither true nor false.");
-    *credentials_r = (struct publish_credentials){.given = el != NULL,
-                                                  .user_name = doc_get(el, "name"),
-                                                  .password = doc_get(el, "password"),
-                                                  .embeds = present && embeds};
+    if (present) {
+        credentials->given = true;
+        credentials->embeds = embeds;
+    }
     return E_OK;
 }
 
-/* Those of each connection that the element names, then those for all others. */
+/* What an element connectionCredentials says, in place of what was read before it. */
+static enum err read_credentials(struct call *call, const struct publishing *p, const struct el *el,
+                                 struct publish_credentials *credentials)
+{
+    if (!el)
+        return E_OK;
+    credentials->given = true;
+    if (doc_get(el, "name"))
+        credentials->user_name = doc_get(el, "name");
+    if (doc_get(el, "password"))
+        credentials->password = doc_get(el, "password");
+    return read_embed(call, p, el, credentials);
+}
+
+/* Clients that publish flows write credentials as attributes too, or instead. */
+static enum err read_connection(struct call *call, const struct publishing *p, const struct el *el,
+                                struct publish_credentials *one)
+{
+    *one = (struct publish_credentials){.key = doc_get(el, "id"),
+                                        .server = doc_get(el, "serverAddress"),
+                                        .port = doc_get(el, "serverPort"),
+                                        .user_name = doc_get(el, "username"),
+                                        .password = doc_get(el, "password")};
+    one->given = one->user_name || one->password;
+    enum err err = connection_check_port(&call->tx, one->port);
+    if (!err)
+        err = read_embed(call, p, el, one);
+    return err ? err : read_credentials(call, p, doc_find(el, "connectionCredentials"), one);
+}
+
+static const struct el *first_connection(const struct el *el)
+{
+    return doc_find(doc_find(el, "connections"), "connection");
+}
+
+static enum err read_connections(struct call *call, struct publishing *p, const struct el *el,
+                                 struct publish_credentials *all)
+{
+    size_t *count = &p->request.credential_count;
+    enum err err = E_OK;
+    for (const struct el *c = first_connection(el); c && !err; c = doc_next(c)) {
+        err = read_connection(call, p, c, &all[*count]);
+        *count += all[*count].key || all[*count].server;
+    }
+    return err;
+}
+
+/* Those of each connection that is named in the element, or beside it as some clients
+ * write it, then those for all others. */
 static enum err read_all_credentials(struct call *call, struct publishing *p, const struct el *el)
 {
-    struct publish_request *request = &p->request;
-    const struct el *first = doc_find(doc_find(el, "connections"), "connection");
-    size_t count = 0;
+    const struct el *const places[] = {el, call->in};
+    size_t most = 1, *count = &p->request.credential_count;
     enum err err = E_OK;
-    for (const struct el *c = first; c; c = doc_next(c))
-        count++;
-    struct publish_credentials *all = arena_alloc(call->tx.arena, (count + 1) * sizeof *all);
-    for (const struct el *c = first; c && !err; c = doc_next(c)) {
-        struct publish_credentials *one = &all[request->credential_count];
-        err = read_credentials(call, p, doc_find(c, "connectionCredentials"), one);
-        one->server = doc_get(c, "serverAddress");
-        one->port = doc_get(c, "serverPort");
-        if (!err)
-            err = connection_check_port(&call->tx, one->port);
-        request->credential_count += one->server != NULL;
-    }
+    for (size_t i = 0; i < 2; i++)
+        for (const struct el *c = first_connection(places[i]); c; c = doc_next(c))
+            most++;
+    struct publish_credentials *all = arena_zalloc(call->tx.arena, most * sizeof *all);
+    for (size_t i = 0; i < 2 && !err; i++)
+        err = read_connections(call, p, places[i], all);
+    all[*count] = (struct publish_credentials){0};
     if (!err)
-        err = read_credentials(call, p, doc_find(el, "connectionCredentials"),
-                               &all[request->credential_count++]);
-    request->credentials = all;
+        err = read_credentials(call, p, doc_find(el, "connectionCredentials"), &all[*count]);
+    *count += 1;
+    p->request.credentials = all;
     return err;
 }
 

@@ -59,10 +59,11 @@ static void take_sheets(struct taking *t, const struct content *content)
     t->spec->view_count = count;
 }
 
-static void take_credentials(struct taking *t, struct publish_connection *c)
+/* key: of the connection in the file. */
+static void take_credentials(struct taking *t, const char *key, struct publish_connection *c)
 {
     const struct publish_credentials *given =
-        publish_credentials_for(t->request, c->server, c->port);
+        publish_credentials_for(t->request, key, c->server, c->port);
     char *id = arena_alloc(t->arena, LUID_ROOM);
     luid_random(id);
     c->id = id;
@@ -76,7 +77,7 @@ static void take_credentials(struct taking *t, struct publish_connection *c)
 }
 
 static void take_connections(struct taking *t, const struct content_connection *from,
-                             const struct content_datasource *of, struct publish_connection *to)
+                             const struct publish_datasource *of, struct publish_connection *to)
 {
     for (; from; from = from->next) {
         struct publish_connection *c = &to[t->spec->connection_count++];
@@ -86,12 +87,48 @@ static void take_connections(struct taking *t, const struct content_connection *
                                          .user_name = from->username,
                                          .database = from->dbname,
                                          .filename = from->filename,
-                                         .authentication = from->authentication};
-        if (of && t->request->spec.type == TYPE_WORKBOOK) {
-            c->datasource_name = of->caption ? of->caption : of->name;
-            c->datasource_content_url = of->published ? of->published_url : NULL;
+                                         .authentication = from->authentication,
+                                         .datasource = of};
+        take_credentials(t, from->name, c);
+    }
+}
+
+static const struct content_connection *to_published(const struct content_datasource *d)
+{
+    const struct content_connection *c = d->published ? d->connections : NULL;
+    while (c && strcmp(c->type, "sqlproxy") != 0)
+        c = c->next;
+    return c;
+}
+
+static struct publish_datasource datasource_of(const struct content_datasource *d)
+{
+    const struct content_connection *proxy = to_published(d);
+    return (struct publish_datasource){.name = d->caption ? d->caption
+                                               : d->name  ? d->name
+                                                          : "",
+                                       .content_url = d->published_url,
+                                       .server = proxy ? proxy->server : NULL,
+                                       .port = proxy ? proxy->port : NULL,
+                                       .site = d->published_site};
+}
+
+/* Those of a workbook have LUIDs; the one of a file of its own is what is published. */
+static void take_datasources(struct taking *t, const struct content *content,
+                             struct publish_connection *connections)
+{
+    struct publish_datasource *datasources =
+        arena_alloc(t->arena, (content->datasource_count + 1) * sizeof *datasources);
+    t->spec->datasources = datasources;
+    for (const struct content_datasource *d = content->datasources; d; d = d->next) {
+        const struct publish_datasource *of = NULL;
+        if (d->parameters)
+            continue;
+        if (t->spec->type == TYPE_WORKBOOK) {
+            of = &datasources[t->spec->datasource_count];
+            datasources[t->spec->datasource_count++] = datasource_of(d);
         }
-        take_credentials(t, c);
+        take_connections(t, d->connections, of, connections);
     }
 }
 
@@ -130,9 +167,7 @@ static void take_content(struct taking *t, const struct content *content)
     struct publish_connection *connections =
         arena_alloc(t->arena, (connections_in(content) + 1) * sizeof *connections);
     take_sheets(t, content);
-    for (const struct content_datasource *d = content->datasources; d; d = d->next)
-        if (!d->parameters)
-            take_connections(t, d->connections, d, connections);
+    take_datasources(t, content, connections);
     if (content->flow)
         take_connections(t, content->flow->connections, NULL, connections);
     spec->connections = connections;

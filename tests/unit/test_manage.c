@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/ident.h"
 #include "domain/access.h"
 #include "domain/actor.h"
 #include "domain/connection.h"
@@ -13,6 +14,7 @@
 #include "domain/project.h"
 #include "domain/publish.h"
 #include "domain/site.h"
+#include "domain/upgrade.h"
 #include "domain/user.h"
 #include "domain/view.h"
 #include "domain/visible.h"
@@ -65,9 +67,11 @@ static struct publish_spec spec_of(const struct world *w, enum content_type type
     static const struct publish_view views[] = {{"One", "One", "worksheet", false, names, 3},
                                                 {"Two", "Two", "dashboard", false, NULL, 0},
                                                 {"Secret", "Secret", "worksheet", true, NULL, 0}};
+    static const struct publish_datasource datasources[] = {
+        {.name = "Caption", .content_url = "Sales"}};
     static const struct publish_connection connections[] = {
         {.type = "sqlserver", .server = "db.example.com", .port = "1433", .user_name = "sa"},
-        {.type = "sqlproxy", .datasource_name = "Sales", .datasource_content_url = "Sales"}};
+        {.type = "sqlproxy", .datasource = &datasources[0]}};
     static const char *const steps[] = {"Output", "Output 2"};
     bool workbook = type == TYPE_WORKBOOK;
     return (struct publish_spec){.type = type,
@@ -81,6 +85,8 @@ static struct publish_spec spec_of(const struct world *w, enum content_type type
                                  .size_bytes = 1000,
                                  .views = views,
                                  .view_count = workbook ? LENGTH(views) : 0,
+                                 .datasources = datasources,
+                                 .datasource_count = workbook ? LENGTH(datasources) : 0,
                                  .connections = connections,
                                  .connection_count = workbook ? 2 : 1,
                                  .tables = names,
@@ -142,6 +148,16 @@ static int64_t count_of(struct world *w, const struct actor *actor, enum content
     return total;
 }
 
+static enum err change_of(struct world *w, const struct actor *actor, enum content_type type,
+                          const char *id, struct content_change change)
+{
+    struct content_item item;
+    return content_item_update(w->tx, actor, type, id, &change, &item);
+}
+
+static const struct content_change NO_CHANGE = {
+    .show_tabs = -1, .encrypts_extracts = -1, .uses_remote_query_agent = -1, .is_certified = -1};
+
 /* ---- connections */
 
 static const char *sealed(void *context, const char *connection_id)
@@ -162,6 +178,7 @@ static void passwords_are_kept_where_they_are_embedded(void **state)
     assert_int_equal(count, 2);
     assert_null(list[0].datasource_name);
     assert_string_equal(list[1].datasource_id, w.datasource.id);
+    assert_string_equal(list[1].datasource_name, "Sales");
     const struct {
         int embed;
         bool password, kept;
@@ -182,6 +199,155 @@ static void passwords_are_kept_where_they_are_embedded(void **state)
             assert_string_equal(kept, arena_printf(w.tx->arena, "sealed for %s", list[0].id));
     }
     assert_null(text_of(&w, SEALED, list[1].id));
+}
+
+/* ---- data sources of workbooks */
+
+enum { DATASOURCES_MOST = 4 };
+
+/* The workbook with data sources of those names, of one connection each. */
+static enum err book_of(struct world *w, const struct publish_datasource *datasources, size_t count,
+                        const char *checked_server)
+{
+    struct publish_connection connections[DATASOURCES_MOST] = {0};
+    struct publish_spec spec = spec_of(w, TYPE_WORKBOOK, "Book");
+    struct content_item item;
+    bool created;
+    for (size_t i = 0; i < count; i++)
+        connections[i] =
+            (struct publish_connection){.type = "sqlserver", .datasource = &datasources[i]};
+    spec.overwrite = true;
+    spec.datasources = datasources;
+    spec.connections = connections;
+    spec.datasource_count = spec.connection_count = count;
+    spec.checked_server = checked_server;
+    return publish(w->tx, &w->owner, &spec, &item, &created);
+}
+
+static struct connection *book_connections(struct world *w, size_t wanted)
+{
+    struct connection *list;
+    size_t count;
+    expect(w->tx, connection_list(w->tx, &w->owner, TYPE_WORKBOOK, w->workbook.id, &list, &count),
+           E_OK, "list");
+    assert_int_equal(count, wanted);
+    return list;
+}
+
+/* Of each data source of the new revision, which one of the old it is; -1: none. */
+static void luids_stay_with_names(void **state)
+{
+    struct world w = world_make(state);
+    const struct {
+        const char *names[DATASOURCES_MOST];
+        int was[DATASOURCES_MOST];
+    } revisions[] = {{{"A", "B"}, {-1, -1}},         {{"A", "B"}, {0, 1}},
+                     {{"B", "A", "C"}, {1, 0, -1}},  {{"a", "C"}, {-1, 2}},
+                     {{"C", "C", "C"}, {1, -1, -1}}, {{"", "C", "C"}, {-1, 0, 1}},
+                     {{"", "", "C"}, {0, -1, 1}},    {{"A"}, {-1}}};
+    const struct connection *old = NULL;
+    for (size_t i = 0; i < LENGTH(revisions); i++) {
+        struct publish_datasource datasources[DATASOURCES_MOST] = {0};
+        size_t count = 0;
+        for (; count < DATASOURCES_MOST && revisions[i].names[count]; count++)
+            datasources[count].name = revisions[i].names[count];
+        expect(w.tx, book_of(&w, datasources, count, NULL), E_OK, "publish");
+        const struct connection *now = book_connections(&w, count);
+        for (size_t j = 0; j < count; j++) {
+            int was = revisions[i].was[j];
+            assert_string_equal(now[j].datasource_name, revisions[i].names[j]);
+            assert_true(luid_valid(now[j].datasource_id));
+            if (was >= 0)
+                assert_string_equal(now[j].datasource_id, old[was].datasource_id);
+            for (size_t k = 0; k < j; k++)
+                assert_string_not_equal(now[j].datasource_id, now[k].datasource_id);
+            assert_string_equal(text_of(&w,
+                                        "SELECT workbook_id FROM workbook_datasource WHERE "
+                                        "id = ?1",
+                                        now[j].datasource_id),
+                                w.workbook.id);
+        }
+        old = now;
+    }
+}
+
+/* Connections as earlier versions left them. */
+static void data_sources_from_before_get_luids(void **state)
+{
+    struct world w = world_make(state);
+    const struct publish_datasource datasources[] = {
+        {.name = "B"}, {.name = "A"}, {.name = "B"}, {.name = "A", .content_url = "Gone"}};
+    expect(w.tx, book_of(&w, datasources, LENGTH(datasources), NULL), E_OK, "publish");
+    run_sql(w.tx->db, "DELETE FROM workbook_datasource");
+    run_sql(w.tx->db, "UPDATE connection SET datasource_id = NULL");
+    assert_null(book_connections(&w, 4)[0].datasource_id);
+    expect(w.tx, upgrade_rows(w.tx), E_OK, "upgrade");
+    const struct connection *first = book_connections(&w, 4);
+    assert_string_equal(first[0].datasource_id, first[2].datasource_id);
+    assert_string_not_equal(first[0].datasource_id, first[1].datasource_id);
+    assert_string_not_equal(first[1].datasource_id, first[3].datasource_id);
+    expect(w.tx, upgrade_rows(w.tx), E_OK, "again");
+    const struct connection *again = book_connections(&w, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(again[i].datasource_id, first[i].datasource_id);
+    expect(w.tx, book_of(&w, datasources, 2, NULL), E_OK, "overwrite");
+    again = book_connections(&w, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal(again[i].datasource_id, first[i].datasource_id);
+}
+
+/* The published data source is told while it is there, under its own name. */
+static void published_data_sources_are_told(void **state)
+{
+    struct world w = world_make(state);
+    struct content_change rename = NO_CHANGE;
+    const struct publish_datasource datasource = {.name = "Caption", .content_url = "sales"};
+    rename.name = "Renamed";
+    expect(w.tx, book_of(&w, &datasource, 1, NULL), E_OK, "publish");
+    expect(w.tx, change_of(&w, &w.owner, TYPE_DATASOURCE, w.datasource.id, rename), E_OK, "rename");
+    struct connection *list = book_connections(&w, 1);
+    assert_string_equal(list->datasource_id, w.datasource.id);
+    assert_string_equal(list->datasource_name, "Renamed");
+    expect(w.tx, content_item_delete(w.tx, &w.owner, TYPE_DATASOURCE, w.datasource.id), E_OK,
+           "delete");
+    list = book_connections(&w, 1);
+    assert_string_not_equal(list->datasource_id, w.datasource.id);
+    assert_string_equal(list->datasource_name, "Caption");
+    const char *own = list->datasource_id;
+    expect(w.tx, book_of(&w, &datasource, 1, NULL), E_OK, "again");
+    assert_string_equal(book_connections(&w, 1)->datasource_id, own);
+}
+
+static void published_data_sources_are_looked_for(void **state)
+{
+    struct world w = world_make(state);
+    const struct {
+        const char *content_url, *server, *port, *site;
+        bool found;
+    } cases[] = {
+        {"Sales", "Here", "80", NULL, true},   {"Gone", "here", "80", NULL, false},
+        {"Gone", "here", NULL, "", false},     {"Gone", "there", "80", NULL, true},
+        {"Gone", "here", "80", "Other", true}, {"Gone", NULL, NULL, NULL, true},
+        {NULL, "here", "80", NULL, true},      {"sales", "here", "", "", true},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++) {
+        const struct publish_datasource datasources[] = {
+            {.name = "Embedded"},
+            {"Caption", cases[i].content_url, cases[i].server, cases[i].port, cases[i].site}};
+        expect(w.tx, book_of(&w, datasources, 2, "here"), cases[i].found ? E_OK : E403132,
+               cases[i].content_url);
+        expect(w.tx, book_of(&w, datasources, 2, NULL), E_OK, "unchecked");
+    }
+    const struct rule rule = {GRANTEE_USER, w.owner.user_id, 0, CAP_BIT(CAP_READ)};
+    const struct publish_datasource hidden = {
+        .name = "S", .content_url = "Sales", .server = "here"};
+    struct content_change give = NO_CHANGE;
+    give.owner_id = w.other.user_id;
+    expect(w.tx, change_of(&w, &w.admin, TYPE_DATASOURCE, w.datasource.id, give), E_OK, "give");
+    expect(w.tx, permission_add(w.tx, w.site_id, w.datasource.id, TYPE_DATASOURCE, &rule, 1), E_OK,
+           "deny");
+    expect(w.tx, access_changed(w.tx, w.site_id), E_OK, "changed");
+    expect(w.tx, book_of(&w, &hidden, 1, "here"), E403132, "unread");
 }
 
 static void connections_are_refused(void **state)
@@ -225,16 +391,6 @@ static void connections_are_refused(void **state)
 }
 
 /* ---- changing */
-
-static enum err change_of(struct world *w, const struct actor *actor, enum content_type type,
-                          const char *id, struct content_change change)
-{
-    struct content_item item;
-    return content_item_update(w->tx, actor, type, id, &change, &item);
-}
-
-static const struct content_change NO_CHANGE = {
-    .show_tabs = -1, .encrypts_extracts = -1, .uses_remote_query_agent = -1, .is_certified = -1};
 
 static void leaders_certify(void **state)
 {
@@ -396,6 +552,7 @@ static void nothing_is_left(struct world *w)
                                 w->site_id),
                         "0");
     assert_null(text_of(w, "SELECT id FROM connection WHERE ?1 <> ''", "x"));
+    assert_null(text_of(w, "SELECT id FROM workbook_datasource WHERE ?1 <> ''", "x"));
     assert_null(text_of(w, "SELECT id FROM flow_step WHERE ?1 <> ''", "x"));
     assert_null(text_of(w, "SELECT name FROM datasource_table WHERE ?1 <> ''", "x"));
     assert_null(text_of(w, "SELECT name FROM view_field WHERE ?1 <> ''", "x"));
@@ -557,12 +714,14 @@ static void content_passes_on_with_its_owner(void **state)
 
 int main(void)
 {
-#define ALL_ON(engine)                                                                        \
-    engine(passwords_are_kept_where_they_are_embedded), engine(connections_are_refused),      \
-        engine(leaders_certify), engine(moving_needs_both_ends), engine(a_view_is_taken_off), \
-        engine(what_a_user_sees_and_owns), engine(steps_keep_their_ids),                      \
-        engine(names_are_those_of_the_last_revision), engine(deleting_leaves_nothing),        \
-        engine(counts_follow_changes), engine(content_goes_with_its_project),                 \
+#define ALL_ON(engine)                                                                          \
+    engine(passwords_are_kept_where_they_are_embedded), engine(connections_are_refused),        \
+        engine(luids_stay_with_names), engine(data_sources_from_before_get_luids),              \
+        engine(published_data_sources_are_told), engine(published_data_sources_are_looked_for), \
+        engine(leaders_certify), engine(moving_needs_both_ends), engine(a_view_is_taken_off),   \
+        engine(what_a_user_sees_and_owns), engine(steps_keep_their_ids),                        \
+        engine(names_are_those_of_the_last_revision), engine(deleting_leaves_nothing),          \
+        engine(counts_follow_changes), engine(content_goes_with_its_project),                   \
         engine(content_passes_on_with_its_owner)
     const struct CMUnitTest on_sqlite[] = {ALL_ON(ACTS_ON_SQLITE)};
     const struct CMUnitTest on_pg[] = {ALL_ON(ACTS_ON_PG)};

@@ -11,14 +11,16 @@
 #include "base/arena.h"
 #include "domain/publish_request.h"
 
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
 #define SECRET "pass\tword\n"
 
 static const char *const HIDDEN[] = {"One", "", "Zw\xC3\xB6lf"};
 static const struct publish_credentials CREDENTIALS[] = {
-    {"a.example.com", "1433", true, "one", SECRET, true},
-    {"a.example.com", NULL, true, NULL, NULL, false},
-    {"b.example.com", "", false, NULL, NULL, false},
-    {NULL, NULL, true, "all", "x", false},
+    {NULL, "a.example.com", "1433", true, "one", SECRET, true},
+    {NULL, "a.example.com", NULL, true, NULL, NULL, false},
+    {NULL, "b.example.com", "", false, NULL, NULL, false},
+    {"f.1", NULL, NULL, true, "key", NULL, false},
+    {NULL, NULL, NULL, true, "all", "x", false},
 };
 
 static const struct publish_tag TAGS[] = {{"a b", NULL}, {"c", "One"}};
@@ -35,12 +37,13 @@ static struct publish_request whole(void)
                                              .encrypts_extracts = true,
                                              .thumbnails_group_id = "group",
                                              .tags = TAGS,
-                                             .tag_count = 2},
+                                             .tag_count = 2,
+                                             .checked_server = "here.example.com"},
                                     .append = true,
                                     .hidden = HIDDEN,
                                     .hidden_count = 3,
                                     .credentials = CREDENTIALS,
-                                    .credential_count = 4};
+                                    .credential_count = LENGTH(CREDENTIALS)};
 }
 
 static void same(const char *is, const char *wanted)
@@ -69,6 +72,8 @@ static void what_was_kept_is_read_back(void **state)
     same(got.spec.file_type, "twbx");
     same(got.spec.thumbnails_user_id, NULL);
     same(got.spec.thumbnails_group_id, "group");
+    same(got.spec.checked_server, "here.example.com");
+    same(got.spec.checked_port, NULL);
     assert_true(got.append && got.spec.overwrite && got.spec.encrypts_extracts);
     assert_false(got.spec.show_tabs || got.spec.uses_remote_query_agent);
     assert_int_equal(got.spec.size_bytes, INT64_C(5000000000));
@@ -80,8 +85,9 @@ static void what_was_kept_is_read_back(void **state)
         same(got.spec.tags[i].label, TAGS[i].label);
         same(got.spec.tags[i].view, TAGS[i].view);
     }
-    assert_int_equal(got.credential_count, 4);
-    for (size_t i = 0; i < 4; i++) {
+    assert_int_equal(got.credential_count, LENGTH(CREDENTIALS));
+    for (size_t i = 0; i < LENGTH(CREDENTIALS); i++) {
+        same(got.credentials[i].key, CREDENTIALS[i].key);
         same(got.credentials[i].server, CREDENTIALS[i].server);
         same(got.credentials[i].port, CREDENTIALS[i].port);
         same(got.credentials[i].user_name, CREDENTIALS[i].user_name);
@@ -136,14 +142,27 @@ static void credentials_by_place(void **state)
     (void)state;
     struct publish_request request = whole();
     const struct publish_credentials *c = CREDENTIALS;
-    assert_ptr_equal(publish_credentials_for(&request, "A.example.com", "1433"), &c[0]);
-    assert_ptr_equal(publish_credentials_for(&request, "a.example.com", "1434"), &c[1]);
-    assert_ptr_equal(publish_credentials_for(&request, "a.example.com", NULL), &c[1]);
-    assert_ptr_equal(publish_credentials_for(&request, "b.example.com", "1"), &c[2]);
-    assert_ptr_equal(publish_credentials_for(&request, "c.example.com", "1433"), &c[3]);
-    assert_ptr_equal(publish_credentials_for(&request, NULL, NULL), &c[3]);
-    request.credential_count = 3;
-    assert_null(publish_credentials_for(&request, "c.example.com", "1433"));
+    const struct {
+        const char *key, *server, *port;
+        size_t wanted;
+    } cases[] = {
+        {NULL, "A.example.com", "1433", 0},
+        {NULL, "a.example.com", "1434", 1},
+        {NULL, "a.example.com", NULL, 0},
+        {NULL, "a.example.com", "", 0},
+        {"x", "b.example.com", "1", 2},
+        {"F.1", "c.example.com", "1433", 3},
+        {"f.1", NULL, NULL, 3},
+        {"f.1", "a.example.com", "1433", 0},
+        {"x", "c.example.com", "1433", 4},
+        {NULL, NULL, NULL, 4},
+    };
+    for (size_t i = 0; i < LENGTH(cases); i++)
+        assert_ptr_equal(
+            publish_credentials_for(&request, cases[i].key, cases[i].server, cases[i].port),
+            &c[cases[i].wanted]);
+    request.credential_count--;
+    assert_null(publish_credentials_for(&request, NULL, "c.example.com", "1433"));
 }
 
 int main(void)
