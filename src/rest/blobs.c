@@ -2,6 +2,7 @@
 #include "rest/blobs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,6 +56,8 @@ enum err blob_of_pieces(struct call *call, const char *const *ids, size_t count,
         result = blob_open(call->config->blobs, ids[i], 0, UINT64_MAX, &file, why, sizeof why);
         if (result == BLOB_OK) {
             blob_write_from(writer, file.fd, file.offset, file.len);
+            /* It is read no more: memory that holds it may hold what is written now. */
+            posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED);
             close(file.fd);
         }
     }
