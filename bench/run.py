@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import contents
 import eas
+import files
 import imports
 import load
 import machine
@@ -347,6 +348,7 @@ def aims(bench):
               f"projects 1000 {where}", f"projects 1000000 {where}", "at most", 1.5)
     rights.aims(ratio)
     contents.aims(ratio)
+    files.aims(ratio)
     people.aims(ratio)
     imports.aims(ratio)
     return rows
@@ -380,7 +382,7 @@ def arguments():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--only", default="", help="candidates whose key has one of these words: "
-                        "floor,sign-in,user,jwt,content,start,projects,users,rights,contents,groups,"
+                        "floor,sign-in,user,jwt,content,start,projects,users,rights,contents,files,groups,"
                         "import")
     parser.add_argument("--easel-arg", action="append", default=[], metavar="ARG",
                         help="argument added to `easel serve`, e.g. --easel-arg=--threads=1")
@@ -419,6 +421,8 @@ def main():
                 rights.add(bench)
             if bench.wanted("contents"):
                 contents.add(bench)
+            if bench.wanted("files"):
+                files.add(bench)
             people.add(bench)
             if bench.wanted("import"):
                 imports.add(bench)
