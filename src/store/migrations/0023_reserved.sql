@@ -1,0 +1,3 @@
+-- Holds the place of a migration that is still to come.
+CREATE TABLE reserved_23 (one {int});
+DROP TABLE reserved_23;
