@@ -1,13 +1,13 @@
-/* blob_sweep: blobs that no row names go, some time after they were stored. What
- * publishes that were refused, uploads that ended and items that were deleted leave
- * behind is taken away here, and here alone: by the server (serve/sweeper.h) and by
- * `easel fsck`.
+/* blob_sweep: blobs that no row names go: those that were stored in vain at once, and all
+ * others some time after they were stored. What publishes that were refused, uploads that
+ * ended and items that were deleted leave behind is taken away here, and here alone: by the
+ * server (serve/sweeper.h) and by `easel fsck`.
  *
  * Why none is lost that is still wanted, with several nodes on one repository and one
  * store:
  *
- * 1. A blob goes only if it was stored, or found again, before a moment that lies `age`
- *    before the sweep began, and if no row named it when that was asked: later, and for
+ * 1. A sweep takes a blob only if it was stored, or found again, before a moment that lies
+ *    `age` before the sweep began, and if no row named it when that was asked: later, and for
  *    each blob once more just before it goes.
  * 2. What a transaction is about to name was stored, found again or renewed (blob_renew)
  *    less than half of the age before: who names it looks (rest/blobs.h, blob_to_name)
@@ -20,6 +20,17 @@
  *    deletes under a lock of the repository of the blob's own, and who names it takes
  *    the same lock first and looks whether the blob is there: either the row is seen
  *    and the blob stays, or its absence is seen and nothing names it.
+ * 4. One that was stored in vain is dropped at once, if its time is still that at which it
+ *    was stored, and no row names it (blob_drop, `before` one behind stored_at). Who stored
+ *    it says so once: a call or a job after its last transaction ended without naming it, or
+ *    after the one that took out the row which named it. Nobody else can be about to name
+ *    it then. For the time was fresh (struct blob), so nobody had the blob before; and whoever
+ *    found it since, in this process or another, was told a later time, which the store gave
+ *    it under the lock under which it deletes. Then it stays, for a sweep, even if that one
+ *    does not want it either. Left are those who know it by a row alone and name it without
+ *    touching it: they do so in a transaction that finds the row still there (upload_end;
+ *    the end of a job), so that at each moment one of the two rows is seen. No clock but
+ *    that of the store is asked, and other repositories that share the store lose nothing.
  *
  * Each slice looks at a few blobs, in no transaction; where no other node writes, there
  * is none at all. */

@@ -140,10 +140,19 @@ static enum job_verdict flow_apply(struct job_run *run, struct tx *tx)
     return err ? JOB_UNDO : JOB_KEEP;
 }
 
+static void flow_over(struct job_run *run, bool kept)
+{
+    const struct flow_engine *engine = run->context;
+    const struct flow_result *result = run->state;
+    for (size_t i = 0; result && !kept && i < result->count; i++)
+        blob_discard(&engine->bin, &result->outputs[i].blob);
+}
+
 void flow_job_runner(const struct flow_engine *engine, struct job_runner *runner_r)
 {
     *runner_r = (struct job_runner){.kind = job_kind_name(JOB_RUN_FLOW),
                                     .prepare = flow_prepare,
                                     .apply = flow_apply,
+                                    .over = flow_over,
                                     .context = (void *)engine};
 }

@@ -27,8 +27,8 @@ struct flow_output {
 };
 
 struct flow_result {
-    const char *obstacle; /* for people; NULL: none, and the outputs are there */
-    const struct flow_output *outputs;
+    const char *obstacle;              /* for people; NULL: none, and the outputs are there */
+    const struct flow_output *outputs; /* those stored so far also where it came to nothing */
     size_t count;
     bool stopped; /* as it was told: neither of the two */
 };
@@ -47,6 +47,7 @@ struct flow_engine {
     /* Before a row names a blob of the result, in that transaction; E500000. */
     enum err (*to_name)(void *context, struct tx *tx, const struct blob *blob);
     void *context;
+    struct blob_bin bin; /* of files that came of no use */
 };
 
 /* The runner of JOB_RUN_FLOW; `engine` must outlive it. */

@@ -317,11 +317,12 @@ enum err flow_run_cancel(struct tx *tx, const struct actor *actor, const char *i
                          struct flow_run *run_r)
 {
     bool cancelled = false;
+    struct blob none; /* a run works on what its flow names */
     enum err err = find(tx, actor->site_id, id, run_r);
     if (!err)
         err = may_cancel(tx, actor, run_r);
     if (!err)
-        err = jobs_cancel(tx, actor->site_id, run_r->job_id, &cancelled);
+        err = jobs_cancel(tx, actor->site_id, run_r->job_id, &cancelled, &none);
     if (!err && !cancelled)
         err = tx_refuse(tx, E403135, "The flow run '%.64s' has ended already.", run_r->id);
     return err ? err : find(tx, actor->site_id, run_r->id, run_r);

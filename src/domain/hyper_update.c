@@ -166,7 +166,7 @@ enum err hyper_update_pack(struct tx *tx, struct jobs *jobs, const struct hyper_
     put_text(&out, VERSION);
     put_text(&out, update->item.id);
     put_text(&out, update->connection_id);
-    put_text(&out, update->payload_id);
+    put_text(&out, update->payload ? update->payload->id : NULL);
     buf_add(&out, update->body, update->body_len);
     *payload_r = job_pack(jobs, tx->arena, out.bytes, out.len);
     return *payload_r ? E_OK : tx_broken(tx);
@@ -180,10 +180,14 @@ enum err hyper_update_add(struct tx *tx, const struct actor *actor,
                               .subtitle = update->item.name,
                               .args = args_of(tx, update->item.id, update->connection_id),
                               .payload = payload,
-                              .blob_id = update->payload_id,
-                              .blob_bytes = update->payload_bytes,
                               .turn = update->item.id};
+    const struct blob *payload_blob = update->payload;
     struct content_item item;
+    if (payload_blob) {
+        order.blob_id = payload_blob->id;
+        order.blob_bytes = (int64_t)payload_blob->size;
+        order.blob_fresh_at = blob_fresh_at(payload_blob);
+    }
     if (!db_lock(tx->db, update->item.id))
         return tx_broken(tx);
     enum err err = content_item_get(tx, actor, TYPE_DATASOURCE, update->item.id, CAP_BIT(CAP_WRITE),
@@ -342,10 +346,19 @@ static enum job_verdict update_apply(struct job_run *run, struct tx *tx)
     return err ? JOB_UNDO : JOB_KEEP;
 }
 
+static void update_over(struct job_run *run, bool kept)
+{
+    const struct hyper_worker *worker = run->context;
+    const struct prepared *prepared = run->state;
+    if (!kept && prepared)
+        blob_discard(&worker->bin, &prepared->blob);
+}
+
 void hyper_update_runner(const struct hyper_worker *worker, struct job_runner *runner_r)
 {
     *runner_r = (struct job_runner){.kind = job_kind_name(JOB_UPDATE_HYPER),
                                     .prepare = update_prepare,
                                     .apply = update_apply,
+                                    .over = update_over,
                                     .context = (void *)worker};
 }

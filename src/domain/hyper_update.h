@@ -12,9 +12,9 @@
 #include "base/fault.h"
 #include "domain/content_item.h"
 #include "domain/job.h"
+#include "store/blob.h"
 
 struct actor;
-struct blob;
 struct job_runner;
 struct lanes;
 
@@ -30,8 +30,7 @@ struct hyper_update {
     const char *request_id;
     const char *body; /* the actions as they came: JSON, or XML */
     size_t body_len;
-    const char *payload_id; /* the blob of the payload; NULL: none */
-    int64_t payload_bytes;
+    const struct blob *payload; /* NULL: none */
 };
 
 /* Whether the actor may, and on what: `item` and `connection_id`. connection_id NULL: of
@@ -75,6 +74,7 @@ struct hyper_worker {
     bool (*name)(void *context, struct tx *tx, const struct blob *blob);
     void *context;
     struct lanes *lanes;
+    struct blob_bin bin; /* of files that came of no use */
 };
 
 /* `worker` must outlive it. */

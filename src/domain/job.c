@@ -202,6 +202,7 @@ enum err job_add(struct tx *tx, const struct actor *actor, const struct job_orde
                             .args = order->args,
                             .blob_id = order->blob_id,
                             .blob_bytes = order->blob_bytes,
+                            .blob_fresh_at = order->blob_fresh_at,
                             .turn = order->turn};
     enum err err = jobs_add(tx, &spec, order->payload);
     return err ? err : job_get(tx, actor, job_payload_id(order->payload), job_r);
@@ -242,7 +243,7 @@ void job_wake(struct jobs *jobs)
     jobs_wake(jobs);
 }
 
-enum err job_cancel(struct tx *tx, const struct actor *actor, const char *id)
+enum err job_cancel(struct tx *tx, const struct actor *actor, const char *id, struct blob *blob_r)
 {
     struct job job;
     bool cancelled;
@@ -251,7 +252,7 @@ enum err job_cancel(struct tx *tx, const struct actor *actor, const char *id)
         return err;
     if (!actor_is_site_admin(actor))
         return tx_refuse(tx, E403032, "Only administrators can cancel jobs.");
-    err = jobs_cancel(tx, actor->site_id, job.id, &cancelled);
+    err = jobs_cancel(tx, actor->site_id, job.id, &cancelled, blob_r);
     if (!err && !cancelled)
         err = tx_refuse(tx, E403091, "Job '%.64s' has ended already.", job.id);
     return err;

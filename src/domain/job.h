@@ -11,6 +11,7 @@
 
 struct actor;
 struct arena;
+struct blob;
 struct buf;
 struct job_payload;
 struct jobs;
@@ -56,7 +57,7 @@ struct job_order {
     const char *args;     /* struct job; NULL: "" */
     const struct job_payload *payload;
     const char *blob_id; /* named by the job until it ends (jobs/jobs.h); NULL: none */
-    int64_t blob_bytes;
+    int64_t blob_bytes, blob_fresh_at;
     const char *turn; /* jobs/jobs.h; NULL: none */
 };
 /* Adds a job of the actor's; job_wake once that is committed. */
@@ -81,7 +82,8 @@ extern const size_t job_field_count;
 /* Administrators alone: E403004. */
 enum err job_list(struct tx *tx, const struct actor *actor, const struct list_request *list,
                   struct job **jobs_r, size_t *count_r, int64_t *total_r);
-/* E404018; E403032 for all but administrators; E403091 where it has ended. */
-enum err job_cancel(struct tx *tx, const struct actor *actor, const char *id);
+/* E404018; E403032 for all but administrators; E403091 where it has ended. *blob_r: as
+ * jobs_cancel (jobs/jobs.h) tells. */
+enum err job_cancel(struct tx *tx, const struct actor *actor, const char *id, struct blob *blob_r);
 
 #endif

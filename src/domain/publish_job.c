@@ -31,16 +31,18 @@ enum err publish_job_pack(struct tx *tx, struct jobs *jobs, const struct publish
 }
 
 enum err publish_job_add(struct tx *tx, const struct actor *actor,
-                         const struct publish_request *request, const char *append_to,
-                         const struct job_payload *payload, struct job *job_r)
+                         const struct publish_request *request, const struct blob *blob,
+                         const char *append_to, const struct job_payload *payload,
+                         struct job *job_r)
 {
     const struct publish_spec *spec = &request->spec;
     struct job_order order = {.kind = spec->type == TYPE_WORKBOOK ? JOB_PUBLISH_WORKBOOK
                                                                   : JOB_PUBLISH_DATASOURCE,
                               .subtitle = spec->name,
                               .payload = payload,
-                              .blob_id = spec->blob_id,
-                              .blob_bytes = spec->size_bytes,
+                              .blob_id = blob->id,
+                              .blob_bytes = (int64_t)blob->size,
+                              .blob_fresh_at = blob_fresh_at(blob),
                               .turn = append_to};
     return job_add(tx, actor, &order, job_r);
 }
@@ -154,11 +156,20 @@ static enum job_verdict publish_apply(struct job_run *run, struct tx *tx)
     return err ? JOB_UNDO : JOB_KEEP;
 }
 
+static void publish_over(struct job_run *run, bool kept)
+{
+    const struct publish_reader *reader = run->context;
+    const struct prepared *prepared = run->state;
+    if (!kept && prepared)
+        blob_discard(&reader->bin, &prepared->appended);
+}
+
 void publish_job_runner(enum job_kind kind, const struct publish_reader *reader,
                         struct job_runner *runner_r)
 {
     *runner_r = (struct job_runner){.kind = job_kind_name(kind),
                                     .prepare = publish_prepare,
                                     .apply = publish_apply,
+                                    .over = publish_over,
                                     .context = (void *)reader};
 }

@@ -9,8 +9,8 @@
 
 #include "base/fault.h"
 #include "domain/job.h"
+#include "store/blob.h"
 
-struct blob;
 struct job_runner;
 struct lanes;
 struct publish_request;
@@ -31,17 +31,19 @@ struct publish_reader {
     bool (*name)(void *context, struct tx *tx, const struct blob *blob);
     void *context;
     struct lanes *lanes;
+    struct blob_bin bin; /* of files that came of no use */
 };
 
 /* The payload of a job that publishes this. E400000 where it would be too large. Slow. */
 enum err publish_job_pack(struct tx *tx, struct jobs *jobs, const struct publish_request *request,
                           struct job_payload **payload_r);
-/* Adds the job of a workbook or a data source; job_wake once that is committed. append_to:
- * the LUID of what is appended to, which those who append do one after the other; NULL:
- * nothing is. */
+/* Adds the job of a workbook or a data source, whose file is `blob`, as the request says too;
+ * job_wake once that is committed. append_to: the LUID of what is appended to, which those who
+ * append do one after the other; NULL: nothing is. */
 enum err publish_job_add(struct tx *tx, const struct actor *actor,
-                         const struct publish_request *request, const char *append_to,
-                         const struct job_payload *payload, struct job *job_r);
+                         const struct publish_request *request, const struct blob *blob,
+                         const char *append_to, const struct job_payload *payload,
+                         struct job *job_r);
 
 /* The runners of both kinds; `reader` must outlive them. */
 void publish_job_runner(enum job_kind kind, const struct publish_reader *reader,

@@ -10,6 +10,7 @@
 #include "base/fault.h"
 
 struct actor;
+struct blob;
 struct tx;
 
 struct upload {
@@ -29,14 +30,18 @@ enum { UPLOAD_BEHIND = -1 }; /* as a number: behind the last piece that is there
 /* `number`: of the piece, 0 or more, or UPLOAD_BEHIND. The same piece may come again under
  * its number, as after a lost answer; E400000 where another one did. */
 enum err upload_append(struct tx *tx, const struct actor *actor, const char *id, int64_t number,
-                       const char *blob_id, int64_t size_bytes, struct upload *upload_r);
-/* The pieces' blobs in order, in tx->arena. E400000 where a piece between two others, or
- * before them all, did not come; the first may be numbered 0 or 1. */
-enum err upload_pieces(struct tx *tx, const struct upload *upload, const char ***blob_ids_r,
+                       const struct blob *blob, struct upload *upload_r);
+/* The pieces' blobs in order, in tx->arena: stored_at is told of the fresh ones alone.
+ * E400000 where a piece between two others, or before them all, did not come; the first may
+ * be numbered 0 or 1. E404015 where it ended since it was asked for. */
+enum err upload_pieces(struct tx *tx, const struct upload *upload, struct blob **pieces_r,
                        size_t *count_r);
-/* Once it is published. */
-enum err upload_end(struct tx *tx, const char *id);
-/* Sessions to which nothing came since `before` are gone. */
-enum err upload_sweep(struct tx *tx, int64_t before);
+/* Once it is published: of several transactions that publish it, one ends it, and the others
+ * get E404015. It names its pieces no more once that is committed; the fresh ones are told. */
+enum err upload_end(struct tx *tx, const char *id, struct blob **pieces_r, size_t *count_r);
+enum { UPLOAD_SWEPT_MOST = 256 };
+/* Sessions to which nothing came since `before` are gone. The same of their pieces, up to
+ * UPLOAD_SWEPT_MOST of them. */
+enum err upload_sweep(struct tx *tx, int64_t before, struct blob **pieces_r, size_t *count_r);
 
 #endif

@@ -225,7 +225,8 @@ static void give_back(struct jobs *jobs, struct run *run)
     if (!stopping && run->claim.attempt >= QUEUE_ATTEMPTS_MOST)
         act.write = write_failed;
     log_run(jobs, run, stopping ? LOG_INFO : LOG_WARN, "job given back");
-    act_on_writer(jobs, &act, NO_NEWS);
+    if (act_on_writer(jobs, &act, NO_NEWS) && act.write == write_failed)
+        blob_discard(&jobs->config.bin, &run->claim.blob);
 }
 
 static void run_to_end(struct jobs *jobs, struct run *run)
@@ -233,8 +234,12 @@ static void run_to_end(struct jobs *jobs, struct run *run)
     const struct job_runner *runner = runner_of(jobs, run->claim.kind);
     struct act act = {.run = run, .write = write_end, .arena = run->pub.arena};
     bool ready = !runner->prepare || runner->prepare(&run->pub);
-    if (ready && !job_run_stopped(&run->pub) && act_on_writer(jobs, &act, NEWS)) {
+    bool ended = ready && !job_run_stopped(&run->pub) && act_on_writer(jobs, &act, NEWS);
+    if (runner->over)
+        runner->over(&run->pub, ended && act.number == JOB_SUCCEEDED);
+    if (ended) {
         log_run(jobs, run, LOG_INFO, act.number == JOB_FAILED ? "job failed" : "job done");
+        blob_discard(&jobs->config.bin, &run->claim.blob);
         return;
     }
     bool lost = act.held == NOT_HELD || (job_run_stopped(&run->pub) && !is_stopping(jobs));

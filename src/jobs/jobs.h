@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/fault.h"
+#include "store/blob.h"
 
 struct arena;
 struct db;
@@ -52,6 +53,8 @@ struct job_runner {
      * later from the start. May be NULL. */
     bool (*prepare)(struct job_run *run);
     enum job_verdict (*apply)(struct job_run *run, struct tx *tx);
+    /* The run is over, and its transaction; kept: what it wrote stands. May be NULL. */
+    void (*over)(struct job_run *run, bool kept);
     void *context;
 };
 
@@ -89,6 +92,7 @@ struct jobs_config {
     int64_t lease_ms;       /* after which a silent node's jobs are given back */
     int64_t keep_ms;        /* for which ended jobs are kept */
     struct job_timer timer; /* without functions: none */
+    struct blob_bin bin;    /* of blobs that a job worked on, once it has ended */
     int64_t (*now)(void);   /* NULL: clock_now */
 };
 
@@ -114,6 +118,7 @@ struct job_spec {
                           * were added; NULL: whenever */
     const char *blob_id; /* bytes that the job works on, named until it ends; NULL: none */
     int64_t blob_bytes;
+    int64_t blob_fresh_at; /* store/blob.h; 0: not fresh */
 };
 
 enum { JOB_PRIORITY_USUAL = 50 };
@@ -125,8 +130,10 @@ struct job_payload *jobs_pack(const struct jobs *jobs, struct arena *arena, cons
 const char *job_payload_id(const struct job_payload *payload);
 /* Adds the job of the payload. */
 enum err jobs_add(struct tx *tx, const struct job_spec *spec, const struct job_payload *payload);
-/* Ends a job that has not ended: *cancelled_r false where it has (or is none). */
-enum err jobs_cancel(struct tx *tx, const char *site_id, const char *id, bool *cancelled_r);
+/* Ends a job that has not ended: *cancelled_r false where it has (or is none). *blob_r: what
+ * it worked on, which is fresh or nothing: the job names it no more once that is committed. */
+enum err jobs_cancel(struct tx *tx, const char *site_id, const char *id, bool *cancelled_r,
+                     struct blob *blob_r);
 /* Seals every kept payload anew; their number, -1 where the repository failed. */
 int64_t jobs_reseal(struct tx *tx,
                     const char *(*reseal)(void *context, struct arena *arena, const char *id,

@@ -72,9 +72,9 @@ enum err jobs_add(struct tx *tx, const struct job_spec *spec, const struct job_p
 {
     struct stmt *stmt = db_prepare(
         tx->db, "INSERT INTO job (id, site_id, user_id, kind, status, title, subtitle, args, "
-                "priority, due_at, created_at, updated_at, serial, blob_id, blob_bytes, turn) "
-                "VALUES (?1, ?2, ?3, ?4, 'Pending', ?5, ?6, ?7, ?8, ?9, ?9, ?9, ?10, ?11, ?12, "
-                "?13)");
+                "priority, due_at, created_at, updated_at, serial, blob_id, blob_bytes, "
+                "blob_fresh_at, turn) VALUES (?1, ?2, ?3, ?4, 'Pending', ?5, ?6, ?7, ?8, ?9, ?9, "
+                "?9, ?10, ?11, ?12, ?13, ?14)");
     stmt_text(stmt, 1, payload->id);
     stmt_text(stmt, 2, spec->site_id);
     stmt_text(stmt, 3, spec->user_id);
@@ -90,7 +90,8 @@ enum err jobs_add(struct tx *tx, const struct job_spec *spec, const struct job_p
         stmt_int(stmt, 12, spec->blob_bytes);
     else
         stmt_null(stmt, 12);
-    stmt_text(stmt, 13, spec->turn);
+    stmt_int(stmt, 13, spec->blob_fresh_at);
+    stmt_text(stmt, 14, spec->turn);
     if (stmt_step(stmt) != DB_DONE || !put_pieces(tx, payload))
         return tx_broken(tx);
     return E_OK;

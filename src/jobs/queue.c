@@ -1,6 +1,8 @@
 /* queue.c: see queue.h. */
 #include "jobs/queue.h"
 
+#include <stdio.h>
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "store/tx.h"
@@ -9,11 +11,23 @@ static const char *const STATUS[] = {
     [JOB_SUCCEEDED] = "Success", [JOB_FAILED] = "Failed", [JOB_CANCELLED] = "Cancelled"};
 
 /* A job that ends lets go of what it worked on. */
-#define NO_BLOB "blob_id = NULL, blob_bytes = NULL, "
+#define NO_BLOB "blob_id = NULL, blob_bytes = NULL, blob_fresh_at = 0, "
+
+#define FRESH_BLOB "COALESCE(blob_id, ''), COALESCE(blob_bytes, 0), blob_fresh_at"
 
 static bool done(struct stmt *stmt)
 {
     return stmt_step(stmt) == DB_DONE;
+}
+
+/* Out of the columns FRESH_BLOB, from that one on. */
+static struct blob blob_of(struct stmt *stmt, int column)
+{
+    struct blob blob = {.size = (uint64_t)stmt_get_int(stmt, column + 1),
+                        .stored_at = stmt_get_int(stmt, column + 2),
+                        .fresh = stmt_get_int(stmt, column + 2) != 0};
+    snprintf(blob.id, sizeof blob.id, "%s", stmt_get_text(stmt, column));
+    return blob;
 }
 
 /* Whether a query answers a row. */
@@ -91,7 +105,7 @@ enum held queue_claim(struct tx *tx, const char *node, int64_t lease_until,
                    "j.status = 'Pending' AND j.due_at <= ?1 AND j.kind IN (");
     add_kinds(&sql, count, 4);
     buf_adds(&sql, ")" ITS_TURN " ORDER BY j.priority, j.serial LIMIT 1) "
-                   "RETURNING id, site_id, user_id, kind, attempts");
+                   "RETURNING id, site_id, user_id, kind, attempts, " FRESH_BLOB);
     struct stmt *stmt = db_prepare_text(tx->db, sql.bytes);
     stmt_int(stmt, 1, tx->now);
     stmt_text(stmt, 2, node);
@@ -104,7 +118,8 @@ enum held queue_claim(struct tx *tx, const char *node, int64_t lease_until,
                                   tx_text(tx, stmt, 2),
                                   tx_text(tx, stmt, 3),
                                   node,
-                                  stmt_get_int(stmt, 4)};
+                                  stmt_get_int(stmt, 4),
+                                  blob_of(stmt, 5)};
     stmt_reset(stmt);
     return got == DB_ROW ? HELD : got == DB_DONE ? NOT_HELD : HELD_UNKNOWN;
 }
@@ -225,8 +240,22 @@ int64_t queue_sweep(struct tx *tx, int64_t before, int64_t most)
     return done(stmt) ? stmt_changes(stmt) : -1;
 }
 
-enum err jobs_cancel(struct tx *tx, const char *site_id, const char *id, bool *cancelled_r)
+/* What the job works on, where that was fresh. */
+static bool find_blob(struct tx *tx, const char *id, struct blob *blob_r)
 {
+    struct stmt *stmt = db_prepare(tx->db, "SELECT " FRESH_BLOB " FROM job WHERE id = ?1");
+    stmt_text(stmt, 1, id);
+    enum db_result got = stmt_step(stmt);
+    *blob_r = got == DB_ROW ? blob_of(stmt, 0) : (struct blob){.size = 0};
+    stmt_reset(stmt);
+    return got == DB_ROW || got == DB_DONE;
+}
+
+enum err jobs_cancel(struct tx *tx, const char *site_id, const char *id, bool *cancelled_r,
+                     struct blob *blob_r)
+{
+    if (!find_blob(tx, id, blob_r))
+        return tx_broken(tx);
     struct stmt *stmt =
         db_prepare(tx->db, "UPDATE job SET status = 'Cancelled', finish_code = 2, "
                            "lease_owner = NULL, lease_until = NULL, " NO_BLOB

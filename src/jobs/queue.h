@@ -31,6 +31,7 @@ struct claim {
     const char *id, *site_id, *user_id, *kind; /* in tx->arena */
     const char *node;
     int64_t attempt;
+    struct blob blob; /* that it works on, where that was fresh */
 };
 
 enum held { HELD, NOT_HELD, HELD_UNKNOWN /* the repository failed */ };

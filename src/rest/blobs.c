@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "content/repack.h"
 #include "domain/blob_sweep.h"
+#include "domain/upload.h"
 #include "http/http.h"
 
 enum { PIECE = 256 << 10 };
@@ -38,35 +40,110 @@ enum err blob_of_part(struct call *call, const struct part *part, struct blob *b
     else
         blob_write(writer, bytes, len);
     enum blob_result result = blob_finish(&writer, blob_r, why, sizeof why);
+    blob_stored(call, blob_r);
     return result == BLOB_OK ? E_OK : failed(call, result, why);
 }
 
-enum err blob_of_pieces(struct call *call, const char *const *ids, size_t count,
-                        struct blob *blob_r)
+/* ---- what is not to stay */
+
+static void add_blob(struct call *call, struct call_blob **list, const struct blob *blob)
+{
+    struct call_blob one = {*blob, *list};
+    if (blob->fresh)
+        *list = arena_memdup(call->tx.arena, &one, sizeof one);
+}
+
+void blob_stored(struct call *call, const struct blob *blob)
+{
+    add_blob(call, &call->stored, blob);
+}
+
+void blob_spent(struct call *call, const struct blob *blob)
+{
+    add_blob(call, &call->spent, blob);
+}
+
+enum err blob_upload_end(struct call *call, const struct upload *upload)
+{
+    struct blob *pieces;
+    size_t count;
+    enum err err = upload_end(&call->tx, upload->id, &pieces, &count);
+    for (size_t i = 0; i < count && !err; i++)
+        blob_spent(call, &pieces[i]);
+    return err;
+}
+
+/* ---- the pieces of an upload */
+
+/* A piece that is not there any more: whoever else published the upload is done with it.
+ * Asked here and now, as nobody else has use for that. */
+static enum err piece_failed(struct call *call, const struct upload *upload,
+                             enum blob_result result, const char *why)
+{
+    struct upload found;
+    call->tx.db = result == BLOB_ABSENT ? lanes_reader(call->config->lanes) : NULL;
+    if (call->tx.db && upload_get(&call->tx, call->actor, upload->id, &found) == E404015)
+        return E404015;
+    return failed(call, result, why);
+}
+
+static enum err open_piece(struct call *call, const struct upload *upload, const struct blob *piece,
+                           struct blob_file *file_r)
 {
     char why[BLOB_WHY_ROOM] = "";
-    enum blob_result result = BLOB_OK;
-    if (count == 1) {
-        result = blob_renew(call->config->blobs, ids[0], blob_r, why, sizeof why);
-        return result == BLOB_OK ? E_OK : failed(call, result, why);
-    }
+    enum blob_result result =
+        blob_open(call->config->blobs, piece->id, 0, UINT64_MAX, file_r, why, sizeof why);
+    return result == BLOB_OK ? E_OK : piece_failed(call, upload, result, why);
+}
+
+/* A piece that is the whole. The upload names it still, and goes on to if the call is
+ * refused; so one that is young enough stays as fresh as it is (4 of domain/blob_sweep.h). */
+static enum err take_piece(struct call *call, const struct upload *upload, const struct blob *piece,
+                           struct blob *blob_r)
+{
+    char why[BLOB_WHY_ROOM] = "";
+    int64_t age_ms = call->config->blob_age_ms;
+    *blob_r = *piece;
+    if (piece->fresh && (!age_ms || clock_now() - piece->stored_at < age_ms / 4))
+        return E_OK;
+    enum blob_result result = blob_renew(call->config->blobs, piece->id, blob_r, why, sizeof why);
+    return result == BLOB_OK ? E_OK : piece_failed(call, upload, result, why);
+}
+
+static enum err write_piece(struct call *call, const struct upload *upload,
+                            const struct blob *piece, struct blob_writer *writer)
+{
+    struct blob_file file;
+    enum err err = open_piece(call, upload, piece, &file);
+    if (err)
+        return err;
+    blob_write_from(writer, file.fd, file.offset, file.len);
+    /* It is read no more: memory that holds it may hold what is written now. */
+    posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED);
+    close(file.fd);
+    return E_OK;
+}
+
+enum err blob_of_pieces(struct call *call, const struct upload *upload, const struct blob *pieces,
+                        size_t count, struct blob *blob_r)
+{
+    char why[BLOB_WHY_ROOM] = "";
+    enum err err = E_OK;
+    if (count == 1)
+        return take_piece(call, upload, pieces, blob_r);
     struct blob_writer *writer = blob_write_begin(call->config->blobs);
-    for (size_t i = 0; i < count && result == BLOB_OK; i++) {
-        struct blob_file file;
-        result = blob_open(call->config->blobs, ids[i], 0, UINT64_MAX, &file, why, sizeof why);
-        if (result == BLOB_OK) {
-            blob_write_from(writer, file.fd, file.offset, file.len);
-            /* It is read no more: memory that holds it may hold what is written now. */
-            posix_fadvise(file.fd, 0, 0, POSIX_FADV_DONTNEED);
-            close(file.fd);
-        }
-    }
-    if (result == BLOB_OK)
-        result = blob_finish(&writer, blob_r, why, sizeof why);
-    else
+    for (size_t i = 0; i < count && !err; i++)
+        err = write_piece(call, upload, &pieces[i], writer);
+    if (err) {
         blob_abandon(&writer);
+        return err;
+    }
+    enum blob_result result = blob_finish(&writer, blob_r, why, sizeof why);
+    blob_stored(call, blob_r);
     return result == BLOB_OK ? E_OK : failed(call, result, why);
 }
+
+/* ---- blobs that are to be named, streams, and blobs to read */
 
 enum err blob_to_name(struct call *call, const struct blob *blob)
 {
@@ -75,6 +152,13 @@ enum err blob_to_name(struct call *call, const struct blob *blob)
     return blob_nameable(&call->tx, config->blobs, blob, config->blob_age_ms, why, sizeof why)
                ? E_OK
                : failed(call, BLOB_FAILED, why);
+}
+
+enum err upload_to_name(struct call *call, const struct upload *upload, const struct blob *blob)
+{
+    struct upload found;
+    enum err err = upload ? upload_get(&call->tx, call->actor, upload->id, &found) : E_OK;
+    return err ? err : blob_to_name(call, blob);
 }
 
 enum err blob_of_stream(struct call *call, struct repack *repack, struct blob *blob_r)
@@ -98,6 +182,11 @@ static void close_file(void *thing)
     close(((const struct blob_file *)thing)->fd);
 }
 
+static void close_with_call(struct call *call, const struct blob_file *file)
+{
+    arena_on_free(call->tx.arena, close_file, arena_memdup(call->tx.arena, file, sizeof *file));
+}
+
 enum err blob_for_call(struct call *call, const char *id, struct blob_file *file_r)
 {
     char why[BLOB_WHY_ROOM] = "";
@@ -105,8 +194,17 @@ enum err blob_for_call(struct call *call, const char *id, struct blob_file *file
         blob_open(call->config->blobs, id, 0, UINT64_MAX, file_r, why, sizeof why);
     if (result != BLOB_OK)
         return failed(call, result, why);
-    arena_on_free(call->tx.arena, close_file, arena_memdup(call->tx.arena, file_r, sizeof *file_r));
+    close_with_call(call, file_r);
     return E_OK;
+}
+
+enum err piece_for_call(struct call *call, const struct upload *upload, const struct blob *piece,
+                        struct blob_file *file_r)
+{
+    enum err err = open_piece(call, upload, piece, file_r);
+    if (!err)
+        close_with_call(call, file_r);
+    return err;
 }
 
 /* ---- files of the call's own */
@@ -172,25 +270,25 @@ enum err file_of_part(struct call *call, const struct part *part, int *fd_r)
     return copy_range(call, call->body.fd, (uint64_t)(bytes - call->body.bytes), len, *fd_r, &at);
 }
 
-static enum err add_piece(struct call *call, const char *id, int to, uint64_t *at)
+static enum err add_piece(struct call *call, const struct upload *upload, const struct blob *piece,
+                          int to, uint64_t *at)
 {
-    char why[BLOB_WHY_ROOM] = "";
     struct blob_file file;
-    enum blob_result result =
-        blob_open(call->config->blobs, id, 0, UINT64_MAX, &file, why, sizeof why);
-    if (result != BLOB_OK)
-        return failed(call, result, why);
-    enum err err = copy_range(call, file.fd, file.offset, file.len, to, at);
+    enum err err = open_piece(call, upload, piece, &file);
+    if (err)
+        return err;
+    err = copy_range(call, file.fd, file.offset, file.len, to, at);
     close(file.fd);
     return err;
 }
 
-enum err file_of_pieces(struct call *call, const char *const *ids, size_t count, int *fd_r)
+enum err file_of_pieces(struct call *call, const struct upload *upload, const struct blob *pieces,
+                        size_t count, int *fd_r)
 {
     uint64_t at = 0;
     enum err err = scratch_for_call(call, fd_r);
     for (size_t i = 0; i < count && !err; i++)
-        err = add_piece(call, ids[i], *fd_r, &at);
+        err = add_piece(call, upload, &pieces[i], *fd_r, &at);
     return err;
 }
 

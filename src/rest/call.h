@@ -36,6 +36,12 @@ struct call_file {
     bool set;
 };
 
+/* Blobs that go once the call has ended in some way. */
+struct call_blob {
+    struct blob blob;
+    struct call_blob *next;
+};
+
 struct call {
     struct lane_job job; /* first: a job is its call */
     struct rest *rest;
@@ -77,6 +83,8 @@ struct call {
     const char *answer;    /* a body made by the handler itself, instead of out */
     size_t answer_len;     /* 0: it is text, up to its NUL */
     const char *answer_type;
+    struct call_blob *stored; /* by it: go where it is refused (rest/blobs.h) */
+    struct call_blob *spent;  /* go where it is not */
 };
 
 /* A path parameter by its name in the table; "" where there is none. */

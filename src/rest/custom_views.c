@@ -126,7 +126,7 @@ struct publishing {
     struct custom_view_spec spec;
     const char *upload_id; /* NULL: the file is a part of the request */
     struct upload upload;
-    const char **pieces;
+    struct blob *pieces;
     size_t piece_count;
 };
 
@@ -176,11 +176,11 @@ static enum err read_element(struct call *call, struct publishing *p)
 
 static enum err publish_commit(struct call *call)
 {
-    const struct publishing *p = call->state;
+    struct publishing *p = call->state;
     struct custom_view view;
     enum err err = custom_view_publish(&call->tx, call->actor, &p->spec, &view);
     if (!err && p->upload_id)
-        err = upload_end(&call->tx, p->upload.id);
+        err = blob_upload_end(call, &p->upload);
     if (!err)
         write_custom_view(doc_child(call->out, "customView"), &view);
     return err;
@@ -194,7 +194,7 @@ static enum err read_pieces(struct call *call)
     size_t len = 0, room = (size_t)p->upload.size_bytes;
     for (size_t i = 0; i < p->piece_count; i++) {
         struct blob_file file;
-        enum err err = blob_for_call(call, p->pieces[i], &file);
+        enum err err = piece_for_call(call, &p->upload, &p->pieces[i], &file);
         if (err)
             return err;
         if (file.len > room - len ||

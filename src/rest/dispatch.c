@@ -525,9 +525,17 @@ static enum err pass_gate(struct call *call)
 
 /* ---- steps and lanes */
 
+/* Its transactions are over; once it is answered there is no call any more. */
+static void discard_blobs(const struct call *call)
+{
+    for (const struct call_blob *b = call->err ? call->stored : call->spent; b; b = b->next)
+        blob_discard(&call->config->bin, &b->blob);
+}
+
 static void finish(struct call *call, enum err err)
 {
     call->err = err;
+    discard_blobs(call);
     call_reply(call);
 }
 

@@ -16,7 +16,7 @@ struct updating {
     const char *connection_id; /* the one in the path; NULL: none */
     const char *upload_id;     /* NULL: no payload */
     struct upload upload;
-    const char **pieces;
+    struct blob *pieces;
     size_t piece_count;
     struct blob blob;
     struct job_payload *payload; /* of the job */
@@ -33,18 +33,33 @@ static void wake(struct call *call)
     job_wake(call->config->jobs);
 }
 
+/* The upload ended meanwhile (the fault says so): unless that was by the same request, which
+ * is answered as if it had come later. */
+static enum err upload_is_over(struct call *call)
+{
+    const struct updating *u = call->state;
+    struct job job;
+    bool known = false;
+    enum err err = hyper_update_known(&call->tx, call->actor, &u->update, &known, &job);
+    return err ? err : known ? answer(call, &job) : E404015;
+}
+
 static enum err update_commit(struct call *call)
 {
     struct updating *u = call->state;
     struct job job;
     bool known = false;
-    enum err err = u->upload_id ? blob_to_name(call, &u->blob) : E_OK;
+    enum err err = u->upload_id ? upload_to_name(call, &u->upload, &u->blob) : E_OK;
+    if (err == E404015)
+        return upload_is_over(call);
     if (!err)
         err = hyper_update_add(&call->tx, call->actor, &u->update, u->payload, &known, &job);
     if (!err && !known && u->upload_id)
-        err = upload_end(&call->tx, u->upload.id);
+        err = blob_upload_end(call, &u->upload);
     if (err)
         return err;
+    if (known && u->upload_id)
+        blob_spent(call, &u->blob);
     call->committed = wake;
     return answer(call, &job);
 }
@@ -54,9 +69,10 @@ static enum err update_store(struct call *call)
     struct updating *u = call->state;
     enum err err = E_OK;
     if (u->upload_id) {
-        err = blob_of_pieces(call, u->pieces, u->piece_count, &u->blob);
-        u->update.payload_id = u->blob.id;
-        u->update.payload_bytes = (int64_t)u->blob.size;
+        err = blob_of_pieces(call, &u->upload, u->pieces, u->piece_count, &u->blob);
+        if (err == E404015)
+            return call_next(call, LANE_READ, upload_is_over);
+        u->update.payload = &u->blob;
     }
     if (!err)
         err = hyper_update_pack(&call->tx, call->config->jobs, &u->update, &u->payload);
@@ -88,6 +104,8 @@ static enum err update_may(struct call *call)
         return answer(call, &job);
     if (!err && u->upload_id)
         err = find_upload(call, u);
+    if (err == E404015)
+        return upload_is_over(call);
     return err ? err : call_next(call, LANE_BLOCKING, update_store);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "rest/blobs.h"
 #include "rest/call.h"
 #include "rest/fields.h"
 #include "rest/handlers.h"
@@ -138,7 +139,11 @@ const struct handler rest_job_list = {job_list_call, STARTS_READING, false};
 
 static enum err job_cancel_call(struct call *call)
 {
-    return job_cancel(&call->tx, call->actor, call_param(call, "job-id"));
+    struct blob blob;
+    enum err err = job_cancel(&call->tx, call->actor, call_param(call, "job-id"), &blob);
+    if (!err)
+        blob_spent(call, &blob);
+    return err;
 }
 
 const struct handler rest_job_cancel = {job_cancel_call, STARTS_WRITING, false};

@@ -3,8 +3,7 @@
  * The request is read and understood on a blocking lane; a reader asks whether the
  * user may publish there at all; then the bytes go to the blob store and are read
  * for what is in them, again on a blocking lane; the writer makes the item of it.
- * What is refused on the way leaves nothing but a blob that nobody names, for the
- * sweeper.
+ * What is refused on the way leaves nothing (rest/blobs.h).
  *
  * With asJob=true the bytes are stored and not read: the writer adds a job that names
  * them (domain/publish_job.h). */
@@ -68,7 +67,7 @@ struct publishing {
     const struct part *file;     /* NULL: an upload */
     const char *upload_id;       /* NULL: a part of the request */
     struct upload upload;
-    const char **pieces;
+    struct blob *pieces;
     size_t piece_count;
     struct publish_target target; /* what is appended to */
 };
@@ -337,17 +336,22 @@ static enum err write_item(struct call *call, const struct content_item *item)
     }
 }
 
+static const struct upload *upload_of(const struct publishing *p)
+{
+    return p->upload_id ? &p->upload : NULL;
+}
+
 static enum err publish_commit(struct call *call)
 {
     struct publishing *p = call->state;
     struct content_item item;
     bool created;
-    enum err err = blob_to_name(call, &p->blob);
+    enum err err = upload_to_name(call, upload_of(p), &p->blob);
     if (err)
         return err;
     err = publish(&call->tx, call->actor, &p->spec, &item, &created);
     if (!err && p->upload_id)
-        err = upload_end(&call->tx, p->upload.id);
+        err = blob_upload_end(call, &p->upload);
     return err ? err : write_item(call, &item);
 }
 
@@ -360,12 +364,12 @@ static enum err publish_later(struct call *call)
 {
     struct publishing *p = call->state;
     struct job job;
-    enum err err = blob_to_name(call, &p->blob);
+    enum err err = upload_to_name(call, upload_of(p), &p->blob);
     if (!err)
-        err = publish_job_add(&call->tx, call->actor, &p->request,
+        err = publish_job_add(&call->tx, call->actor, &p->request, &p->blob,
                               p->request.append ? p->target.id : NULL, p->payload, &job);
     if (!err && p->upload_id)
-        err = upload_end(&call->tx, p->upload.id);
+        err = blob_upload_end(call, &p->upload);
     if (err)
         return err;
     write_job(doc_child(call->out, "job"), &job);
@@ -378,7 +382,8 @@ static enum err publish_read(struct call *call)
 {
     struct publishing *p = call->state;
     struct blob_file file;
-    enum err err = blob_for_call(call, p->request.spec.blob_id, &file);
+    enum err err = p->file ? blob_for_call(call, p->blob.id, &file)
+                           : piece_for_call(call, &p->upload, &p->blob, &file);
     if (!err)
         err = publish_file_read(call->config->keyring, call->tx.arena, file.fd, &p->request,
                                 &p->spec, &call->tx.fault);
@@ -389,7 +394,7 @@ static enum err publish_store(struct call *call)
 {
     struct publishing *p = call->state;
     enum err err = p->file ? blob_of_part(call, p->file, &p->blob)
-                           : blob_of_pieces(call, p->pieces, p->piece_count, &p->blob);
+                           : blob_of_pieces(call, &p->upload, p->pieces, p->piece_count, &p->blob);
     if (err)
         return err;
     p->request.spec.blob_id = p->blob.id;
@@ -413,12 +418,13 @@ static enum err publish_append(struct call *call)
                                       .request = http_id(call->http)};
     int fd = -1;
     enum err err = p->file ? file_of_part(call, p->file, &fd)
-                           : file_of_pieces(call, p->pieces, p->piece_count, &fd);
+                           : file_of_pieces(call, &p->upload, p->pieces, p->piece_count, &fd);
     if (!err)
         err = append_to_file(&work, &p->target, fd, content_kind_named(p->request.spec.file_type),
                              &p->blob);
     if (err)
         return err;
+    blob_stored(call, &p->blob);
     p->spec = p->request.spec;
     p->spec.append_to = &p->target;
     p->spec.blob_id = p->blob.id;

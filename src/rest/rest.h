@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/blob.h"
 #include "trust/jwt.h"
 
 struct http_request;
@@ -39,6 +40,7 @@ struct rest_config {
     struct log *log;
     struct jobs *jobs;
     struct blobs *blobs;
+    struct blob_bin bin;             /* of blobs that calls stored in vain, or used up */
     const char *spool;               /* directory of files that end with their call */
     int64_t blob_age_ms;             /* for which a blob is left alone that no row names */
     bool tls;                        /* it listens by HTTPS */

@@ -1,5 +1,6 @@
 /* uploads.c: Initiate and Append to File Upload. A piece is stored as a blob before
- * its row is written, so a crash leaves nothing but a blob that nobody names. */
+ * its row is written, so a crash leaves nothing but a blob that nobody names, for the
+ * sweeper. */
 #include "domain/upload.h"
 
 #include <stdlib.h>
@@ -43,7 +44,7 @@ static enum err append_commit(struct call *call)
     enum err err = blob_to_name(call, &a->blob);
     if (!err)
         err = upload_append(&call->tx, call->actor, call_param(call, "upload-session-id"),
-                            a->number, a->blob.id, (int64_t)a->blob.size, &upload);
+                            a->number, &a->blob, &upload);
     if (!err)
         write_upload(call, &upload);
     return err;

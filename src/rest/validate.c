@@ -60,8 +60,7 @@ static enum err validate_keep(struct call *call)
     if (!err)
         err = upload_begin(&call->tx, call->actor, &upload);
     if (!err)
-        err = upload_append(&call->tx, call->actor, upload.id, UPLOAD_BEHIND, blob->id,
-                            (int64_t)blob->size, &upload);
+        err = upload_append(&call->tx, call->actor, upload.id, UPLOAD_BEHIND, blob, &upload);
     if (err)
         return err;
     answer_begin(call, &out);
@@ -84,6 +83,7 @@ static enum err validate_read(struct call *call)
     err = content_read(call->tx.arena, file.fd, CONTENT_TWB, NULL, &content, &call->tx.fault);
     if (err == E400011) {
         answer_refused(call, &call->tx.fault);
+        blob_spent(call, blob);
         return E_OK;
     }
     call->state = blob;

@@ -94,6 +94,8 @@ struct server {
     char address[300];
     int64_t swept_at, uploads_swept_at; /* the writer's alone */
     int64_t upload_keep_ms;
+    struct blob abandoned[UPLOAD_SWEPT_MOST]; /* pieces of uploads that the last ride ended */
+    size_t abandoned_count;
     struct lane_job record_job; /* asks for a ride */
     int record_job_waits;       /* atomic: it is on its way */
 };
@@ -154,13 +156,29 @@ static bool make_blobs(struct server *server, char *why, size_t why_size)
     return server->blobs != NULL;
 }
 
+/* By now it is known what became of the ride that ended them: where it was undone, rows
+ * name the pieces still. */
+static void discard_abandoned(struct server *server)
+{
+    struct blob_bin bin = sweeper_bin(server->sweeper);
+    for (size_t i = 0; i < server->abandoned_count; i++)
+        blob_discard(&bin, &server->abandoned[i]);
+    server->abandoned_count = 0;
+}
+
 static void sweep_uploads(struct server *server, struct tx *tx)
 {
+    struct blob *pieces;
     int64_t keep = server->upload_keep_ms;
+    discard_abandoned(server);
     if (tx->now - server->uploads_swept_at < (keep < UPLOADS_EVERY_MS ? keep : UPLOADS_EVERY_MS))
         return;
     server->uploads_swept_at = tx->now;
-    upload_sweep(tx, tx->now - keep);
+    size_t count;
+    if (upload_sweep(tx, tx->now - keep, &pieces, &count) != E_OK)
+        return;
+    for (size_t i = 0; i < count; i++)
+        server->abandoned[server->abandoned_count++] = pieces[i];
 }
 
 /* Once a second some of what has expired goes, on the writer's thread. */
@@ -239,6 +257,17 @@ static void make_parts(struct server *server)
                                   .context = server});
 }
 
+static void make_sweeper(struct server *server)
+{
+    const struct config *config = server->config;
+    struct sweeper_config sweeper = {.url = config_text(config, "repository"),
+                                     .blobs = server->blobs,
+                                     .log = server->log,
+                                     .every_ms = config_span(config, "sweep-every"),
+                                     .age_ms = config_span(config, "sweep-age")};
+    server->sweeper = sweeper_new(&sweeper);
+}
+
 static bool make_lanes(struct server *server, char *why, size_t why_size)
 {
     const struct config *config = server->config;
@@ -295,7 +324,8 @@ static void make_jobs(struct server *server)
                                                      .append = publish_blob_append,
                                                      .name = publish_blob_to_name,
                                                      .context = &server->publish_store,
-                                                     .lanes = server->lanes};
+                                                     .lanes = server->lanes,
+                                                     .bin = sweeper_bin(server->sweeper)};
     user_import_runner(&server->hasher, &server->runners[JOB_USER_IMPORT]);
     user_delete_runner(&server->runners[JOB_USER_DELETE]);
     server->refresh_store = (struct refresh_store){server->blobs, server->log};
@@ -306,13 +336,14 @@ static void make_jobs(struct server *server)
         publish_job_runner(kind, &server->publish_reader, &server->runners[kind]);
     server->flow_store = (struct flow_store){server->blobs, server->keyring, server->log,
                                              config_span(config, "sweep-age")};
-    server->flow_engine =
-        (struct flow_engine){flow_file_run, flow_file_to_name, &server->flow_store};
+    server->flow_engine = (struct flow_engine){flow_file_run, flow_file_to_name,
+                                               &server->flow_store, sweeper_bin(server->sweeper)};
     flow_job_runner(&server->flow_engine, &server->runners[JOB_RUN_FLOW]);
     server->hyper_worker = (struct hyper_worker){.change = hyper_file_change,
                                                  .name = extract_to_name,
                                                  .context = &server->extract_store,
-                                                 .lanes = server->lanes};
+                                                 .lanes = server->lanes,
+                                                 .bin = sweeper_bin(server->sweeper)};
     hyper_update_runner(&server->hyper_worker, &server->runners[JOB_UPDATE_HYPER]);
     struct jobs_config jobs = {.lanes = server->lanes,
                                .log = server->log,
@@ -323,19 +354,9 @@ static void make_jobs(struct server *server)
                                .poll_ms = config_span(config, "job-poll"),
                                .lease_ms = config_span(config, "job-lease"),
                                .keep_ms = config_span(config, "job-keep"),
-                               .timer = {tasks_are_due, run_due_tasks, server}};
+                               .timer = {tasks_are_due, run_due_tasks, server},
+                               .bin = sweeper_bin(server->sweeper)};
     server->jobs = jobs_new(&jobs);
-}
-
-static void make_sweeper(struct server *server)
-{
-    const struct config *config = server->config;
-    struct sweeper_config sweeper = {.url = config_text(config, "repository"),
-                                     .blobs = server->blobs,
-                                     .log = server->log,
-                                     .every_ms = config_span(config, "sweep-every"),
-                                     .age_ms = config_span(config, "sweep-age")};
-    server->sweeper = sweeper_new(&sweeper);
 }
 
 static struct rest_tuning tuning_of(const struct config *config)
@@ -364,6 +385,7 @@ static void make_rest(struct server *server)
                                .log = server->log,
                                .jobs = server->jobs,
                                .blobs = server->blobs,
+                               .bin = sweeper_bin(server->sweeper),
                                .spool = config_text(server->config, "spool"),
                                .blob_age_ms = config_span(server->config, "sweep-age"),
                                .tls = *config_text(server->config, "tls-cert") != 0,
@@ -389,11 +411,11 @@ struct server *server_new(struct config *config, char *why, size_t why_size)
                     issuers_of(config, FLIGHTS_AT_ONCE, server->log, why, why_size)) != NULL;
     if (ok) {
         make_parts(server);
+        make_sweeper(server);
         ok = make_lanes(server, why, why_size);
     }
     if (ok) {
         make_jobs(server);
-        make_sweeper(server);
         make_rest(server);
     } else {
         server_free(&server);
@@ -407,7 +429,6 @@ void server_free(struct server **server)
     if (!s)
         return;
     http_server_stop(&s->http);
-    sweeper_free(&s->sweeper);
     if (s->issuers)
         issuers_stop(s->issuers); /* who waits for keys goes on, and is answered */
     if (s->jobs)
@@ -415,6 +436,7 @@ void server_free(struct server **server)
     lanes_free(&s->lanes);  /* runs what waits, the record included */
     rest_free(&s->rest);
     jobs_free(&s->jobs);
+    sweeper_free(&s->sweeper); /* drops what all of those left */
     blobs_close(&s->blobs);
     recorder_free(&s->recorder);
     recents_free(&s->recents);

@@ -20,6 +20,7 @@ enum {
     REST_MS = 5, /* between slices: requests go first */
     LEASE_MS = 180000,
     RENEW_MS = 30000,
+    BIN_MOST = 4096, /* the pieces of 16 GB, by 4 MB */
     WHY_ROOM = 512
 };
 
@@ -31,23 +32,93 @@ struct sweeper {
     int64_t renew_at; /* the same */
     pthread_t thread;
     bool started;
-    pthread_mutex_t lock; /* guards stopping */
-    pthread_cond_t stops;
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t wakes;
     bool stopping;
+    struct blob *bin; /* room for BIN_MOST; the last is the next to go */
+    size_t bin_count;
 };
 
-/* True where it is to stop: at once then. */
-static bool wait_for(struct sweeper *sweeper, int64_t ms)
+enum waking { STOPS, HAS_BLOBS, IS_TIME };
+
+/* Until that time of the monotonic clock, or there is something to do before. */
+static enum waking wait_until(struct sweeper *sweeper, int64_t at)
 {
-    int64_t until = clock_monotonic() + ms;
-    struct timespec deadline = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
+    struct timespec deadline = {.tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000};
     int waited = 0;
     pthread_mutex_lock(&sweeper->lock);
-    while (!sweeper->stopping && waited != ETIMEDOUT)
-        waited = pthread_cond_timedwait(&sweeper->stops, &sweeper->lock, &deadline);
-    bool stopping = sweeper->stopping;
+    while (!sweeper->stopping && !sweeper->bin_count && waited != ETIMEDOUT)
+        waited = pthread_cond_timedwait(&sweeper->wakes, &sweeper->lock, &deadline);
+    enum waking waking = sweeper->stopping ? STOPS : sweeper->bin_count ? HAS_BLOBS : IS_TIME;
     pthread_mutex_unlock(&sweeper->lock);
-    return stopping;
+    return waking;
+}
+
+/* ---- blobs that were stored in vain */
+
+static void bin_put(void *of, const struct blob *blob)
+{
+    struct sweeper *sweeper = of;
+    if (!sweeper->bin)
+        return;
+    pthread_mutex_lock(&sweeper->lock);
+    if (sweeper->bin_count < BIN_MOST)
+        sweeper->bin[sweeper->bin_count++] = *blob;
+    pthread_cond_signal(&sweeper->wakes);
+    pthread_mutex_unlock(&sweeper->lock);
+}
+
+struct blob_bin sweeper_bin(struct sweeper *sweeper)
+{
+    return (struct blob_bin){bin_put, sweeper};
+}
+
+static bool bin_take(struct sweeper *sweeper, struct blob *blob_r)
+{
+    pthread_mutex_lock(&sweeper->lock);
+    bool taken = sweeper->bin_count > 0;
+    if (taken)
+        *blob_r = sweeper->bin[--sweeper->bin_count];
+    pthread_mutex_unlock(&sweeper->lock);
+    return taken;
+}
+
+static bool bin_holds(struct sweeper *sweeper)
+{
+    pthread_mutex_lock(&sweeper->lock);
+    bool holds = sweeper->bin_count > 0;
+    pthread_mutex_unlock(&sweeper->lock);
+    return holds;
+}
+
+static void bin_forget(struct sweeper *sweeper)
+{
+    pthread_mutex_lock(&sweeper->lock);
+    sweeper->bin_count = 0;
+    pthread_mutex_unlock(&sweeper->lock);
+}
+
+/* What fails, and what is wanted after all, is left to the sweeps. */
+static void empty_bin(struct sweeper *sweeper)
+{
+    char why[WHY_ROOM] = "";
+    struct blob blob;
+    int64_t dropped = 0, bytes = 0;
+    while (bin_take(sweeper, &blob)) {
+        enum blob_result result = blob_drop(&sweeper->tx, sweeper->config.blobs, &blob,
+                                            blob.stored_at + 1, why, sizeof why);
+        if (result == BLOB_OK) {
+            dropped++;
+            bytes += (int64_t)blob.size;
+        } else if (result != BLOB_ABSENT && result != BLOB_IN_USE) {
+            log_write(sweeper->config.log, LOG_WARN, "an unused blob was not dropped",
+                      LOG_S("why", why));
+        }
+        arena_reset(sweeper->tx.arena);
+    }
+    if (dropped)
+        log_write(sweeper->config.log, LOG_DEBUG, "dropped blobs that were stored in vain",
+                  LOG_I("deleted", dropped), LOG_I("bytes", bytes));
 }
 
 static bool commit(struct tx *tx, bool ok)
@@ -94,7 +165,11 @@ static void end_turn(struct sweeper *sweeper, bool done)
 static bool go_on(void *of)
 {
     struct sweeper *sweeper = of;
-    return !wait_for(sweeper, REST_MS) && keep_turn(sweeper);
+    int64_t at = clock_monotonic() + REST_MS;
+    enum waking waking;
+    while ((waking = wait_until(sweeper, at)) == HAS_BLOBS)
+        empty_bin(sweeper);
+    return waking != STOPS && keep_turn(sweeper);
 }
 
 static void tell(struct sweeper *sweeper, const struct blob_swept *swept, int64_t took_ms)
@@ -124,7 +199,14 @@ static void sweep(struct sweeper *sweeper)
     end_turn(sweeper, swept.whole || !ok);
 }
 
-static void look(struct sweeper *sweeper)
+static void take_turns(struct sweeper *sweeper)
+{
+    if (take_turn(sweeper))
+        sweep(sweeper);
+}
+
+/* With a connection, for as long as it takes. False: there is none to be had. */
+static bool act_connected(struct sweeper *sweeper, void (*act)(struct sweeper *sweeper))
 {
     char why[WHY_ROOM] = "";
     struct tx *tx = &sweeper->tx;
@@ -133,14 +215,14 @@ static void look(struct sweeper *sweeper)
     if (!tx->db) {
         log_write(sweeper->config.log, LOG_WARN, "no connection to sweep unused blobs",
                   LOG_S("cause", why));
-        return;
+        return false;
     }
     db_log_to(tx->db, sweeper->config.log);
     tx->arena = arena_new(0);
-    if (take_turn(sweeper))
-        sweep(sweeper);
+    act(sweeper);
     arena_free(&tx->arena);
     db_close(&tx->db);
+    return true;
 }
 
 static void *loop(void *of)
@@ -150,8 +232,18 @@ static void *loop(void *of)
     int64_t pause = every > LOOK_MOST_MS    ? LOOK_MOST_MS
                     : every < LOOK_LEAST_MS ? LOOK_LEAST_MS
                                             : every;
-    while (!wait_for(sweeper, pause))
-        look(sweeper);
+    int64_t look_at = clock_monotonic() + pause;
+    enum waking waking;
+    while ((waking = wait_until(sweeper, look_at)) != STOPS) {
+        if (waking == HAS_BLOBS && !act_connected(sweeper, empty_bin))
+            bin_forget(sweeper);
+        if (clock_monotonic() < look_at)
+            continue;
+        act_connected(sweeper, take_turns);
+        look_at = clock_monotonic() + pause;
+    }
+    if (bin_holds(sweeper)) /* from those who were answered last */
+        act_connected(sweeper, empty_bin);
     return NULL;
 }
 
@@ -171,9 +263,11 @@ struct sweeper *sweeper_new(const struct sweeper_config *config)
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&sweeper->stops, &attr);
+    pthread_cond_init(&sweeper->wakes, &attr);
     pthread_condattr_destroy(&attr);
     pthread_mutex_init(&sweeper->lock, NULL);
+    if (config->every_ms && !(sweeper->bin = calloc(BIN_MOST, sizeof *sweeper->bin)))
+        abort();
     return sweeper;
 }
 
@@ -198,12 +292,13 @@ void sweeper_free(struct sweeper **of)
         return;
     pthread_mutex_lock(&sweeper->lock);
     sweeper->stopping = true;
-    pthread_cond_signal(&sweeper->stops);
+    pthread_cond_signal(&sweeper->wakes);
     pthread_mutex_unlock(&sweeper->lock);
     if (sweeper->started)
         pthread_join(sweeper->thread, NULL);
-    pthread_cond_destroy(&sweeper->stops);
+    pthread_cond_destroy(&sweeper->wakes);
     pthread_mutex_destroy(&sweeper->lock);
+    free(sweeper->bin);
     free(sweeper);
     *of = NULL;
 }

@@ -323,3 +323,9 @@ enum blob_result blob_delete(struct blobs *blobs, const char *id, int64_t before
     struct blob_telling to = {why, why_size};
     return blob_id_valid(id) ? blobs->kind->remove(blobs, id, before, to) : no_id(to);
 }
+
+void blob_discard(const struct blob_bin *bin, const struct blob *blob)
+{
+    if (bin->put && blob->fresh)
+        bin->put(bin->context, blob);
+}

@@ -37,7 +37,16 @@ struct blob {
     char id[BLOB_ID_ROOM]; /* SHA-256, lower-case hex */
     uint64_t size;
     int64_t stored_at; /* when it was stored, or last found again by a writer */
+    /* Of a writer: nobody had it before. Whoever is told that it is there is told a later
+     * stored_at, so while it still has this one nobody else was. */
+    bool fresh;
 };
+
+/* When it was stored, where it was fresh; else 0. */
+static inline int64_t blob_fresh_at(const struct blob *blob)
+{
+    return blob->fresh ? blob->stored_at : 0;
+}
 
 /* A file that holds the bytes asked for, from `offset` on. */
 struct blob_file {
@@ -101,5 +110,15 @@ enum blob_result blobs_claim(struct blobs *blobs, const char *owner, char *why, 
  * yet may belong to a transaction under way. INT64_MAX: whatever it is. */
 enum blob_result blob_delete(struct blobs *blobs, const char *id, int64_t before, char *why,
                              size_t why_size);
+
+/* ---- what a writer stored and does not want any more */
+/* Takes fresh blobs, to delete each soon where no row names it and nobody found it since
+ * (domain/blob_sweep.h). Any thread; does not wait. */
+struct blob_bin {
+    void (*put)(void *context, const struct blob *blob); /* NULL: the sweep's affair */
+    void *context;
+};
+/* Blobs that are not fresh, or none at all, are passed over. */
+void blob_discard(const struct blob_bin *bin, const struct blob *blob);
 
 #endif

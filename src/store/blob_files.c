@@ -9,7 +9,9 @@
  *                      writer was just told to be there. By flock: other processes
  *                      that share the directory take part
  *
- * The time of a file's last change says when it was stored or last found again. */
+ * The time of a file's last change says when it was stored or last found again. It is set
+ * before the file gets its name, and each time that it is found it moves on: so one who
+ * put it there, and remembers when, can tell whether anybody else found it. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,9 +23,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "store/blob_priv.h"
 
-enum { SHARDS = 256, SHARD_CHARS = 2, NAME_ROOM = 80 };
+enum { SHARDS = 256, SHARD_CHARS = 2, NAME_ROOM = 80, COARSEST_MS = 2000 };
 
 struct files {
     struct blobs blobs;
@@ -81,36 +84,77 @@ static enum blob_result make_shard(struct files *files, const char *shard, struc
     return result;
 }
 
-/* True where it is there already and has its length; then it counts as new. */
-static bool found_again(const char *path, uint64_t size)
+/* *at_r: the time as the file system keeps it. */
+static bool set_time(int fd, int64_t at, int64_t *at_r)
 {
     struct stat st;
-    return stat(path, &st) == 0 && (uint64_t)st.st_size == size &&
-           utimensat(AT_FDCWD, path, NULL, 0) == 0;
+    struct timespec time = {.tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000};
+    if (futimens(fd, (struct timespec[2]){time, time}) != 0 || fstat(fd, &st) != 0)
+        return false;
+    *at_r = changed_at(&st);
+    return true;
+}
+
+/* To a later time than it had, whatever the clock says and however coarsely the file
+ * system counts. */
+static bool move_time_on(int fd, const struct stat *st, int64_t *at_r)
+{
+    int64_t before = changed_at(st), now = clock_now();
+    if (!set_time(fd, now > before ? now : before + 1, at_r))
+        return false;
+    if (*at_r <= before && !set_time(fd, before + COARSEST_MS, at_r))
+        return false;
+    errno = ENOTSUP;
+    return *at_r > before;
+}
+
+/* True where it is there already and has its length; then it counts as stored now. */
+static bool found_again(const char *path, struct blob *blob)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    bool found = fstat(fd, &st) == 0 && (uint64_t)st.st_size == blob->size &&
+                 move_time_on(fd, &st, &blob->stored_at);
+    close(fd);
+    return found;
+}
+
+/* Gives the stage its name, where that is free still; else what has it is found again, or
+ * makes way for being of another length. A file system that can't tell (NFS) has no fresh
+ * blobs: of two writers at once both might think they were first. */
+static bool give_name(struct blob_stage *stage, const char *path, struct blob *blob)
+{
+    if (!set_time(stage->fd, clock_now(), &blob->stored_at))
+        return false;
+    blob->fresh = renameat2(AT_FDCWD, stage->path, AT_FDCWD, path, RENAME_NOREPLACE) == 0;
+    if (blob->fresh)
+        return true;
+    bool cannot_tell = errno == EINVAL || errno == ENOSYS || errno == ENOTSUP;
+    if (!cannot_tell && errno != EEXIST)
+        return false;
+    if (!cannot_tell && found_again(path, blob))
+        return unlink(stage->path) == 0;
+    return rename(stage->path, path) == 0;
 }
 
 static enum blob_result put_in_place(struct files *files, struct blob_stage *stage,
                                      struct blob *blob, struct blob_telling to)
 {
     char path[BLOB_PATH_ROOM], shard[BLOB_PATH_ROOM];
-    struct stat st;
     path_of(files, blob->id, path);
     shard_of(files, blob->id, shard);
     enum blob_result result = make_shard(files, shard, to);
     if (result != BLOB_OK)
         return result;
-    if (found_again(path, blob->size))
+    if (found_again(path, blob))
         unlink(stage->path);
-    else if (futimens(stage->fd, NULL) != 0 || rename(stage->path, path) != 0)
+    else if (!give_name(stage, path, blob))
         return blob_tell(to, "cannot make", path);
     stage->path[0] = '\0';
     /* Also where another put it there, who may not have come this far. */
-    result = blob_sync_directory(shard, to);
-    if (result == BLOB_OK && stat(path, &st) != 0)
-        result = blob_tell(to, "cannot read", path);
-    if (result == BLOB_OK)
-        blob->stored_at = changed_at(&st);
-    return result;
+    return blob_sync_directory(shard, to);
 }
 
 static enum blob_result files_keep(struct blobs *blobs, struct blob_stage *stage, struct blob *blob,
@@ -157,10 +201,8 @@ static enum blob_result files_renew(struct blobs *blobs, const char *id, struct 
     if (held < 0)
         return blob_tell(to, "cannot lock", files->directory);
     enum blob_result result = files_find(blobs, id, blob_r, to);
-    if (result == BLOB_OK && utimensat(AT_FDCWD, path, NULL, 0) != 0)
+    if (result == BLOB_OK && !found_again(path, blob_r))
         result = blob_tell(to, "cannot renew", path);
-    if (result == BLOB_OK)
-        result = files_find(blobs, id, blob_r, to);
     close(held);
     return result;
 }

@@ -28,7 +28,7 @@ struct blob_kind {
     bool syncs; /* stages become the blobs themselves: by a rename, after a sync */
     void (*close)(struct blobs *blobs);
     /* Stores a stage that is whole under blob->id. Done, the stage has no name any
-     * more; blob->stored_at is filled. */
+     * more; blob->stored_at and fresh are filled. */
     enum blob_result (*keep)(struct blobs *blobs, struct blob_stage *stage, struct blob *blob,
                              struct blob_telling to);
     /* blob_renew. */

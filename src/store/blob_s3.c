@@ -6,7 +6,8 @@
  * (multipart upload), which appear together or not at all.
  *
  * The service's time of last change says when a blob was stored; finding it again
- * renews that by a copy onto itself. The service has no lock to offer: within this
+ * renews that by a copy onto itself. It counts whole seconds and can't tell who was first,
+ * so no blob is fresh here. The service has no lock to offer: within this
  * process none is deleted that a writer was just told to be there, between processes
  * there is a moment between the look at its age and the deletion. Nodes of one
  * PostgreSQL close it by a lock there (domain/blob_sweep.h); beside a server on SQLite

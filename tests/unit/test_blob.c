@@ -49,6 +49,8 @@ static bool fails(void)
     }
 WRAP(fsync, (int fd), (fd))
 WRAP(rename, (const char *from, const char *to), (from, to))
+WRAP(renameat2, (int at, const char *from, int to_at, const char *to, unsigned how),
+     (at, from, to_at, to, how))
 WRAP(mkdir, (const char *path, mode_t mode), (path, mode))
 WRAP(mkostemp, (char *path, int flags), (path, flags))
 WRAP(futimens, (int fd, const struct timespec times[2]), (fd, times))
@@ -367,6 +369,41 @@ static void one_can_be_renewed(void **state)
     assert_int_equal(blob_renew(place->blobs, "none", &blob, place->why, sizeof place->why),
                      BLOB_ABSENT);
     assert_int_equal(count_all(place), 1);
+}
+
+/* Who stored it, and remembers when, can tell whether anybody found it since. */
+static void the_fresh_can_be_told(void **state)
+{
+    struct place *place = place_of(state);
+    struct blob first, again, renewed, found;
+    assert_int_equal(store(place, HELLO, 5, &first), BLOB_OK);
+    assert_int_equal(first.fresh, !place->s3);
+    assert_int_equal(blob_fresh_at(&first), place->s3 ? 0 : first.stored_at);
+    if (place->s3)
+        return;
+    assert_int_equal(blob_find(place->blobs, first.id, &found, place->why, sizeof place->why),
+                     BLOB_OK);
+    assert_int_equal(found.stored_at, first.stored_at);
+    assert_false(found.fresh);
+    assert_int_equal(store(place, HELLO, 5, &again), BLOB_OK);
+    assert_false(again.fresh);
+    assert_true(again.stored_at > first.stored_at);
+    assert_int_equal(blob_renew(place->blobs, first.id, &renewed, place->why, sizeof place->why),
+                     BLOB_OK);
+    assert_false(renewed.fresh);
+    assert_true(renewed.stored_at > again.stored_at);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(blob_delete(place->blobs, first.id, (i ? again : first).stored_at + 1,
+                                     place->why, sizeof place->why),
+                         BLOB_IN_USE);
+    assert_int_equal(
+        blob_delete(place->blobs, first.id, renewed.stored_at + 1, place->why, sizeof place->why),
+        BLOB_OK);
+    assert_int_equal(store(place, HELLO, 5, &first), BLOB_OK);
+    assert_true(first.fresh);
+    assert_int_equal(
+        blob_delete(place->blobs, first.id, first.stored_at + 1, place->why, sizeof place->why),
+        BLOB_OK);
 }
 
 static void the_first_owns_the_store(void **state)
@@ -720,6 +757,106 @@ static void none_is_deleted_that_was_just_found(void **state)
     assert_int_equal(entries(place->staging), 0);
 }
 
+/* Times move on whatever the clock says: also where it was set back. */
+static void times_only_move_on(void **state)
+{
+    struct place *place = *state;
+    struct blob blob = {0}, before;
+    char path[256];
+    time_t ahead = (time_t)(clock_now() / 1000 + 5000);
+    assert_int_equal(store(place, HELLO, 5, &blob), BLOB_OK);
+    path_of(place, blob.id, path);
+    assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[2]){{ahead, 0}, {ahead, 0}}, 0), 0);
+    blob.stored_at = (int64_t)ahead * 1000;
+    for (int i = 0; i < 20; i++) {
+        before = blob;
+        if (i % 2)
+            assert_int_equal(store(place, HELLO, 5, &blob), BLOB_OK);
+        else
+            assert_int_equal(
+                blob_renew(place->blobs, before.id, &blob, place->why, sizeof place->why), BLOB_OK);
+        assert_true(blob.stored_at > before.stored_at);
+        assert_true(blob.stored_at < before.stored_at + 1000);
+    }
+}
+
+/* Where the file system can't tell whether it replaces, none is fresh. */
+static void none_is_fresh_where_that_cannot_be_told(void **state)
+{
+    struct place *place = *state;
+    bool met = false;
+    for (int n = 1; n < 30 && !met; n++) {
+        struct blob blob;
+        char text[32];
+        snprintf(text, sizeof text, "old file system %d", n);
+        reopen(place);
+        calls = 0;
+        failing_errno = EINVAL;
+        failing_call = n;
+        enum blob_result result = store(place, text, strlen(text), &blob);
+        failing_call = 0;
+        met = result == BLOB_OK && !blob.fresh;
+        if (result == BLOB_OK)
+            assert_int_equal(blob_check(place->blobs, blob.id, place->why, sizeof place->why),
+                             BLOB_OK);
+    }
+    assert_true(met);
+}
+
+struct contender {
+    struct place *place;
+    pthread_barrier_t *barrier;
+    struct blob blob;
+    char why[BLOB_WHY_ROOM];
+    bool dropped, kept;
+};
+
+/* Every other wants the blob; the fresh one drops it where it does not. */
+static void *contend(void *arg)
+{
+    struct contender *c = arg;
+    struct blob_writer *writer = blob_write_begin(c->place->blobs);
+    blob_write(writer, HELLO, 5);
+    pthread_barrier_wait(c->barrier);
+    assert_int_equal(blob_finish(&writer, &c->blob, c->why, sizeof c->why), BLOB_OK);
+    if (!c->kept && c->blob.fresh)
+        c->dropped = blob_delete(c->place->blobs, c->blob.id, c->blob.stored_at + 1, c->why,
+                                 sizeof c->why) == BLOB_OK;
+    return NULL;
+}
+
+/* One of several is the first; and what another was told to be there stays. */
+static void one_is_fresh_and_drops_none_that_is_wanted(void **state)
+{
+    enum { CONTENDERS = 4 };
+    struct place *place = *state;
+    pthread_barrier_t barrier;
+    int fresh = 0, dropped = 0;
+    pthread_barrier_init(&barrier, NULL, CONTENDERS);
+    for (int turn = 0; turn < 300; turn++) {
+        pthread_t threads[CONTENDERS];
+        struct contender all[CONTENDERS];
+        int firsts = 0, drops = 0;
+        for (int i = 0; i < CONTENDERS; i++) {
+            all[i] = (struct contender){.place = place, .barrier = &barrier, .kept = i % 2};
+            assert_int_equal(pthread_create(&threads[i], NULL, contend, &all[i]), 0);
+        }
+        for (int i = 0; i < CONTENDERS; i++) {
+            pthread_join(threads[i], NULL);
+            firsts += all[i].blob.fresh;
+            drops += all[i].dropped;
+        }
+        assert_true(firsts >= 1 && firsts <= 1 + drops);
+        assert_int_equal(blob_check(place->blobs, HELLO_ID, place->why, sizeof place->why),
+                         BLOB_OK);
+        fresh += firsts;
+        dropped += drops;
+        blob_delete(place->blobs, HELLO_ID, INT64_MAX, place->why, sizeof place->why);
+    }
+    assert_true(fresh >= 300 && dropped <= fresh);
+    pthread_barrier_destroy(&barrier);
+}
+
 static void nobody_else_may_read_them(void **state)
 {
     struct place *place = *state;
@@ -799,6 +936,7 @@ int main(void)
         BOTH(abandoned_writers_leave_nothing),
         BOTH(the_young_are_not_deleted),
         BOTH(one_can_be_renewed),
+        BOTH(the_fresh_can_be_told),
         BOTH(the_first_owns_the_store),
         BOTH(a_walk_meets_each_once),
         BOTH(long_ones_are_whole),
@@ -813,6 +951,9 @@ int main(void)
         FILES(damage_is_found_and_healed),
         FILES(strangers_are_no_blobs),
         FILES(none_is_deleted_that_was_just_found),
+        FILES(times_only_move_on),
+        FILES(none_is_fresh_where_that_cannot_be_told),
+        FILES(one_is_fresh_and_drops_none_that_is_wanted),
         FILES(nobody_else_may_read_them),
         cmocka_unit_test(it_says_why_it_cannot_open),
     };

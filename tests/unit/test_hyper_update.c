@@ -65,7 +65,7 @@ static const char *ask(struct world *w, struct jobs *jobs, const struct actor *a
     expect(w->tx, hyper_update_may(w->tx, actor, item->id, NULL, request, &update), E_OK, "may");
     update.body = "{}";
     update.body_len = 2;
-    update.payload_id = NULL;
+    update.payload = NULL;
     expect(w->tx, hyper_update_pack(w->tx, jobs, &update, &payload), E_OK, "pack");
     expect(w->tx, hyper_update_add(w->tx, actor, &update, payload, &known, &job), E_OK, "add");
     assert_string_equal(job.type, "UpdateUploadedFile");

@@ -69,7 +69,8 @@ static const char *add_job(struct tx *tx, const char *kind, int priority, const 
                             .kind = kind,
                             .priority = priority,
                             .blob_id = "b",
-                            .blob_bytes = 3};
+                            .blob_bytes = 3,
+                            .blob_fresh_at = 7};
     assert_int_equal(jobs_add(tx, &spec, payload), E_OK);
     jobs_free(&jobs);
     return job_payload_id(payload);
@@ -242,16 +243,21 @@ static void cancelled_is_over(void **state)
     struct claim c;
     bool cancelled;
     add_site(tx);
+    struct blob blob;
     const char *waiting = add_job(tx, "count", 90, "x"), *running = add_job(tx, "count", 0, "x");
     assert_int_equal(claim(tx, "n", &c), HELD);
-    assert_int_equal(jobs_cancel(tx, "other", waiting, &cancelled), E_OK);
+    assert_string_equal(c.blob.id, "b");
+    assert_true(c.blob.fresh && c.blob.stored_at == 7 && c.blob.size == 3);
+    assert_int_equal(jobs_cancel(tx, "other", waiting, &cancelled, &blob), E_OK);
     assert_false(cancelled);
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(jobs_cancel(tx, "s", i ? waiting : running, &cancelled), E_OK);
+        assert_int_equal(jobs_cancel(tx, "s", i ? waiting : running, &cancelled, &blob), E_OK);
         assert_true(cancelled);
+        assert_string_equal(blob.id, "b");
+        assert_true(blob.fresh && blob.stored_at == 7);
         assert_string_equal(status(tx, i ? waiting : running), "Cancelled");
-        assert_int_equal(jobs_cancel(tx, "s", i ? waiting : running, &cancelled), E_OK);
-        assert_false(cancelled);
+        assert_int_equal(jobs_cancel(tx, "s", i ? waiting : running, &cancelled, &blob), E_OK);
+        assert_false(cancelled || blob.fresh);
     }
     assert_int_equal(queue_look(tx->db, &c), NOT_HELD);
     assert_false(queue_end(tx, &c, JOB_SUCCEEDED, NULL));
@@ -305,7 +311,7 @@ static void payloads_are_sealed_anew(void **state)
 struct world {
     struct lanes *lanes;
     struct jobs *jobs;
-    atomic_int prepared, applied, again;
+    atomic_int prepared, applied, again, kept, undone, discarded;
     atomic_int due, refused; /* of the timer: jobs to add, and times that it fails before */
     atomic_bool hold;        /* runs wait in prepare until told otherwise */
     size_t largest;
@@ -347,6 +353,21 @@ static enum job_verdict fail_apply(struct job_run *run, struct tx *tx)
     return JOB_UNDO;
 }
 
+/* Between them kept and undone are all. */
+static void count_over(struct job_run *run, bool kept)
+{
+    struct world *world = run->context;
+    atomic_fetch_add(kept ? &world->kept : &world->undone, 1);
+}
+
+static void count_discarded(void *context, const struct blob *blob)
+{
+    struct world *world = context;
+    assert_string_equal(blob->id, "b");
+    assert_int_equal(blob->stored_at, 7);
+    atomic_fetch_add(&world->discarded, 1);
+}
+
 static bool timer_is_due(void *context, struct db *db, int64_t now)
 {
     struct world *world = context;
@@ -368,8 +389,8 @@ static void world_start(struct world *world, const struct place *place, unsigned
 {
     static struct job_runner runners[2];
     char why[512];
-    runners[0] = (struct job_runner){"count", count_prepare, count_apply, world};
-    runners[1] = (struct job_runner){"fail", count_prepare, fail_apply, world};
+    runners[0] = (struct job_runner){"count", count_prepare, count_apply, count_over, world};
+    runners[1] = (struct job_runner){"fail", count_prepare, fail_apply, count_over, world};
     struct lanes_config lanes = {
         .url = place->url, .readers = 1, .blocking = 1, .queue_limit = 100};
     world->lanes = lanes_new(&lanes, why, sizeof why);
@@ -382,7 +403,8 @@ static void world_start(struct world *world, const struct place *place, unsigned
                                  .poll_ms = 50,
                                  .lease_ms = 5000,
                                  .keep_ms = 3600000,
-                                 .timer = {timer_is_due, timer_act, world}};
+                                 .timer = {timer_is_due, timer_act, world},
+                                 .bin = {count_discarded, world}};
     world->jobs = jobs_new(&config);
     assert_true(jobs_start(world->jobs));
 }
@@ -450,6 +472,9 @@ static void jobs_are_run_to_their_end(void **state)
     assert_int_equal(atomic_load(&world.applied), 10);
     assert_int_equal(world.largest, 700000);
     world_stop(&world);
+    assert_int_equal(atomic_load(&world.discarded), 10);
+    assert_int_equal(atomic_load(&world.kept), 5);
+    assert_int_equal(atomic_load(&world.undone), 5);
 }
 
 static void what_the_repository_refused_is_tried_again(void **state)
@@ -464,6 +489,9 @@ static void what_the_repository_refused_is_tried_again(void **state)
     assert_int_equal(ask(place, "SELECT attempts FROM job WHERE status = 'Success'"), 2);
     assert_int_equal(atomic_load(&world.applied), 2);
     world_stop(&world);
+    assert_int_equal(atomic_load(&world.discarded), 1);
+    assert_int_equal(atomic_load(&world.kept), 1);
+    assert_int_equal(atomic_load(&world.undone), 1);
 }
 
 static void a_stop_gives_jobs_back(void **state)

@@ -105,7 +105,7 @@ static const char *name_in_upload(struct stores *s, const struct blob *blob)
     struct upload upload;
     struct tx *tx = s->w.tx;
     expect(tx, upload_begin(tx, &s->w.pat, &upload), E_OK, "begin");
-    expect(tx, upload_append(tx, &s->w.pat, upload.id, UPLOAD_BEHIND, blob->id, 3, &upload), E_OK,
+    expect(tx, upload_append(tx, &s->w.pat, upload.id, UPLOAD_BEHIND, blob, &upload), E_OK,
            "append");
     return upload.id;
 }
@@ -148,7 +148,11 @@ static void what_rows_name_stays(void **state)
     run_sql(s.w.tx->db, "DELETE FROM content");
     assert_int_equal(sweep(&s).deleted, 2);
     assert_true(!there(&s, &first) && !there(&s, &last) && there(&s, &piece));
-    expect(s.w.tx, upload_end(s.w.tx, upload), E_OK, "end");
+    struct blob *pieces;
+    size_t count;
+    expect(s.w.tx, upload_end(s.w.tx, upload, &pieces, &count), E_OK, "end");
+    assert_int_equal(count, 0); /* it was not fresh */
+    expect(s.w.tx, upload_end(s.w.tx, upload, &pieces, &count), E404015, "end twice");
     assert_int_equal(sweep(&s).deleted, 1);
     free(upload);
     free((char *)book.id);
@@ -222,6 +226,69 @@ static void what_changed_meanwhile_stays(void **state)
                      BLOB_IN_USE);
     assert_int_equal(blob_drop(s.w.tx, s.blobs, &gone, before, s.why, sizeof s.why), BLOB_ABSENT);
     assert_true(there(&s, &named) && there(&s, &renewed));
+    stores_free(&s);
+}
+
+static struct blob store(struct stores *s, const char *text)
+{
+    struct blob blob;
+    struct blob_writer *writer = blob_write_begin(s->blobs);
+    blob_write(writer, text, strlen(text));
+    assert_int_equal(blob_finish(&writer, &blob, s->why, sizeof s->why), BLOB_OK);
+    return blob;
+}
+
+static enum blob_result drop_at_once(struct stores *s, const struct blob *blob)
+{
+    return blob_drop(s->w.tx, s->blobs, blob, blob->stored_at + 1, s->why, sizeof s->why);
+}
+
+/* What was stored in vain goes at once, but not from under who found it since, or a row. */
+static void the_fresh_go_at_once(void **state)
+{
+    struct stores s = {0};
+    struct blob *pieces;
+    size_t count;
+    stores_make(&s, state);
+    struct blob vain = store(&s, "vain"), shared = store(&s, "shared"), again = store(&s, "shared");
+    assert_true(vain.fresh && shared.fresh && !again.fresh);
+    assert_int_equal(drop_at_once(&s, &vain), BLOB_OK);
+    assert_int_equal(drop_at_once(&s, &vain), BLOB_ABSENT);
+    assert_int_equal(drop_at_once(&s, &shared), BLOB_IN_USE);
+    assert_true(!there(&s, &vain) && there(&s, &shared));
+
+    struct blob piece = store(&s, "piece");
+    assert_true(db_begin(s.w.tx->db));
+    const char *upload = name_in_upload(&s, &piece);
+    assert_true(db_commit(s.w.tx->db));
+    assert_int_equal(drop_at_once(&s, &piece), BLOB_IN_USE);
+    assert_true(db_begin(s.w.tx->db));
+    expect(s.w.tx, upload_end(s.w.tx, upload, &pieces, &count), E_OK, "end");
+    assert_true(db_commit(s.w.tx->db));
+    assert_int_equal(count, 1);
+    assert_string_equal(pieces->id, piece.id);
+    assert_true(pieces->fresh && pieces->stored_at == piece.stored_at);
+    assert_int_equal(pieces->size, 5);
+    assert_int_equal(drop_at_once(&s, pieces), BLOB_OK);
+    stores_free(&s);
+}
+
+static void abandoned_uploads_tell_their_pieces(void **state)
+{
+    struct stores s = {0};
+    struct blob *pieces;
+    size_t count;
+    stores_make(&s, state);
+    struct tx *tx = s.w.tx;
+    struct blob piece = store(&s, "abandoned"), again = store(&s, "abandoned");
+    name_in_upload(&s, &piece);
+    name_in_upload(&s, &again);
+    expect(tx, upload_sweep(tx, tx->now, &pieces, &count), E_OK, "too young");
+    assert_int_equal(count, 0);
+    expect(tx, upload_sweep(tx, tx->now + 1, &pieces, &count), E_OK, "sweep");
+    assert_int_equal(count, 1);
+    assert_true(pieces->fresh && pieces->stored_at == piece.stored_at);
+    assert_int_equal(one_int(tx->db, "SELECT COUNT(*) FROM upload"), 0);
     stores_free(&s);
 }
 
@@ -341,12 +408,16 @@ int main(void)
                                            ACTS_ON_SQLITE(many_go_in_slices),
                                            ACTS_ON_SQLITE(fates_are_told),
                                            ACTS_ON_SQLITE(what_changed_meanwhile_stays),
+                                           ACTS_ON_SQLITE(the_fresh_go_at_once),
+                                           ACTS_ON_SQLITE(abandoned_uploads_tell_their_pieces),
                                            ACTS_ON_SQLITE(a_store_has_one_repository),
                                            ACTS_ON_SQLITE(one_node_at_a_time)};
     const struct CMUnitTest on_pg[] = {ACTS_ON_PG(what_rows_name_stays),
                                        ACTS_ON_PG(many_go_in_slices),
                                        ACTS_ON_PG(fates_are_told),
                                        ACTS_ON_PG(what_changed_meanwhile_stays),
+                                       ACTS_ON_PG(the_fresh_go_at_once),
+                                       ACTS_ON_PG(abandoned_uploads_tell_their_pieces),
                                        ACTS_ON_PG(who_names_it_is_waited_for),
                                        ACTS_ON_PG(a_store_has_one_repository),
                                        ACTS_ON_PG(one_node_at_a_time)};
