@@ -94,8 +94,6 @@ static enum err upload_append_call(struct call *call)
     enum err err = read_number(call, &a->number);
     if (err)
         return err;
-    if (call->in && call->in->children)
-        return tx_refuse(&call->tx, E400019, "The part request_payload must be empty.");
     if (!file)
         return tx_refuse(&call->tx, E400020, "The request has no part 'tableau_file'.");
     part_bytes(file, &len);
