@@ -1,27 +1,20 @@
-/* dispatch.c: the only gate. Every method passes through the same few steps, in
- * the order of section 3.2 of the trust specification: version, route, verb,
- * token, scope, site, role, body; then its handler; then the answer. */
-#include <stdio.h>
+/* dispatch.c: the only way in. Every method passes through the same few steps, in the
+ * order of section 3.2 of the trust specification: version, route, verb; token, scope,
+ * site, role (gate.c); body (body.c); then its handler; then the answer (answer.c). */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/mman.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "domain/site.h"
 #include "http/http.h"
 #include "rest/call.h"
+#include "rest/dispatch.h"
 #include "rest/pictures.h"
 #include "trust/known.h"
 
 /* Previews kept in memory: some 2,000 of the usual size. */
 enum { PICTURE_BYTES_MOST = 32 << 20, PICTURE_FILES_MOST = 2000 };
-
-static const char XML_TYPE[] = "application/xml;charset=UTF-8";
-static const char JSON_TYPE[] = "application/json;charset=UTF-8";
-static const char INVALID_CREDENTIALS[] = "Invalid authentication credentials were provided.";
 
 void rest_tune(struct rest *rest, const struct rest_tuning *tuning)
 {
@@ -70,457 +63,12 @@ void rest_set_draining(struct rest *rest)
     __atomic_store_n(&rest->draining, true, __ATOMIC_RELAXED);
 }
 
-/* ---- what handlers use */
-
-const char *call_param(const struct call *call, const char *name)
-{
-    for (size_t i = 0; i < call->method->param_count; i++)
-        if (strcmp(call->method->param_names[i], name) == 0)
-            return call->params[i];
-    return "";
-}
-
-enum err call_next(struct call *call, enum lane lane, enum err (*step)(struct call *call))
-{
-    call->next = step;
-    call->next_lane = lane;
-    return E_OK;
-}
-
-enum err call_wait(struct call *call, void (*begin)(struct call *call),
-                   enum err (*step)(struct call *call))
-{
-    call->wait = begin;
-    return call_next(call, LANE_READ, step);
-}
-
-enum err call_element(struct call *call, const char *name, const struct el **el_r)
-{
-    *el_r = doc_find(call->in, name);
-    if (*el_r)
-        return E_OK;
-    return tx_refuse(&call->tx, E400000, "The request needs a body with the element '%s'.", name);
-}
-
-enum err call_part(struct call *call, const char *name, const struct part **part_r)
-{
-    *part_r = part_find(call->parts, name);
-    if (*part_r)
-        return E_OK;
-    return tx_refuse(&call->tx, E400000, "The request needs a body with the part '%s'.", name);
-}
-
-enum err call_list(struct call *call, const struct list_field *fields, size_t count,
-                   struct list_request *list_r)
-{
-    const struct query *q = &call->query;
-    return list_parse(&call->tx, fields, count, query_get(q, "pageNumber"),
-                      query_get(q, "pageSize"), query_get(q, "filter"), query_get(q, "sort"),
-                      list_r);
-}
-
-void call_pagination(struct call *call, const struct list_request *list, int64_t total)
-{
-    struct el *el = doc_child(call->out, "pagination");
-    doc_attr_count(el, "pageNumber", list->page_number);
-    doc_attr_count(el, "pageSize", list->page_size);
-    doc_attr_count(el, "totalAvailable", total);
-}
-
-/* What may stand in a Host header, port included. */
-static bool is_host(const char *text)
-{
-    size_t len = text ? strlen(text) : 0;
-    return len && len <= 255 &&
-           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]") ==
-               len;
-}
-
-const char *call_host(struct call *call)
-{
-    const char *host = http_header(call->http, "Host");
-    return is_host(host) ? host : "localhost";
-}
-
-const char *call_origin(struct call *call)
-{
-    const char *proxied = http_header(call->http, "X-Forwarded-Proto");
-    bool tls = call->config->tls || (proxied && strcasecmp(proxied, "https") == 0);
-    return arena_printf(call->tx.arena, "%s://%s", tls ? "https" : "http", call_host(call));
-}
-
-/* ---- the answer */
-
-static void send_bytes(struct call *call, int status, const char *bytes, size_t len)
-{
-    http_reply(call->http, status, call->json ? JSON_TYPE : XML_TYPE, bytes, len);
-}
-
-static bool keeps_answer(const struct call *call)
-{
-    return call->method && call->method->handler->keeps && !call->fleeting && call->caller &&
-           !call->err && lanes_abilities(call->config->lanes) & DB_SOLE_OWNER;
-}
-
-/* Answers hold addresses of their own server. */
-static const char *kept_under(struct call *call)
-{
-    return arena_printf(call->tx.arena, "%s%s", call_origin(call), http_path(call->http));
-}
-
-static void send_document(struct call *call, int status)
-{
-    struct buf out;
-    buf_init(&out, call->tx.arena, 0);
-    if (call->json)
-        json_write(&out, call->out);
-    else
-        xml_write(&out, call->out, call->version_text);
-    if (keeps_answer(call))
-        caller_keep(call->caller, kept_under(call), http_query(call->http), call->json, out.bytes,
-                    out.len);
-    send_bytes(call, status, out.bytes, out.len);
-}
-
-/* True where the answer was kept, and is sent. */
-static bool send_kept(struct call *call)
-{
-    size_t len;
-    if (!keeps_answer(call))
-        return false;
-    const char *bytes = caller_answer(call->caller, call->tx.arena, kept_under(call),
-                                      http_query(call->http), call->json, &len);
-    if (!bytes)
-        return false;
-    send_bytes(call, call->status, bytes, len);
-    caller_release(call->caller);
-    return true;
-}
-
-/* A refusal's detail; where the server is told to explain, with its reason. */
-static const char *refusal_detail(struct call *call)
-{
-    const struct fault *f = &call->tx.fault;
-    const char *detail = f->detail ? f->detail : "";
-    if (!call->tuning->explain_refusals || !f->check)
-        return detail;
-    return arena_printf(call->tx.arena, "%s [%s: expected %s, found %s]", detail, f->check,
-                        f->expected ? f->expected : "otherwise", f->found ? f->found : "this");
-}
-
-static void send_error(struct call *call)
-{
-    const struct error_row *row = error_row(call->err);
-    char code[16];
-    call->out = doc_new(call->tx.arena, "tsResponse");
-    struct el *error = doc_child(call->out, "error");
-    snprintf(code, sizeof code, "%d", (int)row->err);
-    doc_attr(error, "code", code);
-    doc_text(error, "summary", row->summary);
-    doc_text(error, "detail", refusal_detail(call));
-    send_document(call, row->status);
-}
-
-/* Sign-ins, and calls refused for who or what the caller is, go on record. */
-static void record(struct call *call, bool ride_follows)
-{
-    struct event *e = &call->event;
-    const struct fault *f = &call->tx.fault;
-    int status = call->err ? error_row(call->err)->status : 0;
-    bool refused = status == 401 || status == 403 || status == 429;
-    if (call->recorded || (!refused && !(call->record_it && !call->err)))
-        return;
-    call->recorded = true;
-    e->at = call->tx.now;
-    e->outcome = refused ? "refused" : "ok";
-    e->kind = e->kind ? e->kind : "refusal";
-    e->request_id = http_id(call->http);
-    e->peer = http_peer(call->http);
-    if (call->method)
-        e->method =
-            arena_printf(call->tx.arena, "%s %s", call->method->row->verb, call->method->row->path);
-    if (call->session) {
-        e->site_id = call->session->site_id;
-        e->site_content_url = call->actor->site_content_url;
-        e->client_id = call->session->client_id;
-        e->secret_id = call->session->secret_id;
-        e->user_id = call->session->user_id;
-        e->subject = call->actor->name;
-        e->scopes_granted = call->session->scopes;
-    }
-    if (refused) {
-        e->wire_code = call->err;
-        e->check = f->check ? f->check : "role";
-        e->expected = f->expected ? f->expected : f->detail;
-        e->found = f->found;
-    }
-    recorder_add(call->config->recorder, e, !ride_follows);
-}
-
-/* What went well is in the events, and in the log of those who debug. */
-static void log_event(struct call *call)
-{
-    const struct event *e = &call->event;
-    if (!e->outcome)
-        return;
-    enum log_level level = call->err ? LOG_INFO : LOG_DEBUG;
-    log_write(call->config->log, level, e->kind, LOG_S("outcome", e->outcome),
-              LOG_S("request", e->request_id), LOG_S("peer", e->peer), LOG_S("method", e->method),
-              LOG_S("client_id", e->client_id), LOG_S("secret_id", e->secret_id),
-              LOG_S("subject", e->subject), LOG_S("check", e->check),
-              LOG_S("expected", e->expected), LOG_S("found", e->found), LOG_I("code", e->wire_code),
-              LOG_I("fine", e->fine_code));
-}
-
-void call_reply(struct call *call)
-{
-    struct caller *caller = call->caller;
-    record(call, false);
-    log_event(call);
-    if (call->err)
-        send_error(call);
-    else if (call->file.set)
-        http_reply_part(call->http, &call->file.part, call->file.type, call->file.etag,
-                        call->file.fd, call->file.offset);
-    else if (call->answer)
-        http_reply(call->http, call->status, call->answer_type, call->answer,
-                   call->answer_len ? call->answer_len : strlen(call->answer));
-    else if (!call->out->children) /* a method without an answer, by 204 or 200 */
-        http_reply(call->http, call->status, NULL, NULL, 0);
-    else
-        send_document(call, call->status);
-    caller_release(caller);
-}
-
-/* ---- the gate */
-
-static enum err invalid_credentials(struct call *call, const char *check, const char *expected,
-                                    const char *found)
-{
-    tx_refuse(&call->tx, E401002, "%s", INVALID_CREDENTIALS);
-    call->tx.fault.check = check;
-    call->tx.fault.expected = expected;
-    call->tx.fault.found = found;
-    return E401002;
-}
-
-static enum err check_session(struct call *call)
-{
-    const char *token = http_header(call->http, "X-Tableau-Auth");
-    if (!token || !*token) {
-        tx_refuse(&call->tx, E401000, "No authentication credentials were provided.");
-        call->tx.fault.check = "token";
-        call->tx.fault.expected = "the header X-Tableau-Auth with the token of a sign-in";
-        call->tx.fault.found = "no such header";
-        return E401000;
-    }
-    call->caller = callers_find(call->rest->callers, &call->tx, token);
-    if (!call->caller)
-        return invalid_credentials(call, "session", "a token whose session is open",
-                                   "a token that is unknown, expired, signed out or revoked");
-    call->session = caller_session(call->caller);
-    call->actor = caller_actor(call->caller);
-    return E_OK;
-}
-
-static const char *listed(struct arena *arena, const char *scopes)
-{
-    char *text = arena_strdup(arena, scopes);
-    for (char *p = text; *p; p++)
-        if (*p == ';')
-            *p = ' ';
-    return text;
-}
-
-bool call_has_scope(const struct call *call, const char *name)
-{
-    const char *scopes = call->session->scopes ? call->session->scopes : "";
-    size_t len = strlen(name);
-    for (const char *at = scopes; (at = strstr(at, name)); at += len)
-        if ((at == scopes || at[-1] == ' ') && (!at[len] || at[len] == ' '))
-            return true;
-    return false;
-}
-
-enum err call_refuse_scope(struct call *call, const char *expected)
-{
-    const char *scopes = call->session->scopes;
-    return invalid_credentials(
-        call, "scope", expected,
-        arena_printf(call->tx.arena, "a JWT session with: %s", *scopes ? scopes : "(nothing)"));
-}
-
-static enum err check_scope(struct call *call)
-{
-    const struct method *m = call->method;
-    const struct session *s = call->session;
-    if (!s->scopes)
-        return E_OK; /* a password or personal access token is not bound by scopes */
-    bool admits = m->needs_no_scope || scope_admits(caller_scopes(call->caller), m->number);
-    recorder_call(call->config->recorder, s->client_id, s->site_id, m->number, admits,
-                  call->tx.now);
-    if (admits)
-        return E_OK;
-    bool closed = strcmp(m->row->scopes, "no-scope-exists") == 0;
-    call->event.scopes_needed = closed ? NULL : listed(call->tx.arena, m->row->scopes);
-    return call_refuse_scope(
-        call, closed ? "a session by password or personal access token: no scope admits this method"
-                     : arena_printf(call->tx.arena, "one of: %s", call->event.scopes_needed));
-}
-
-/* A token is for one site: the URI must name that one. */
-static enum err check_site(struct call *call)
-{
-    struct site site;
-    const char *id = call->method->on_site ? call_param(call, "site-id") : NULL;
-    if (!id || strcasecmp(id, call->session->site_id) == 0)
-        return E_OK;
-    if (site_get(&call->tx, id, &site) != E_OK)
-        return call->tx.fault.err;
-    return invalid_credentials(call, "site", "the site that was signed in to", "another site");
-}
-
-static enum err check_role(struct call *call)
-{
-    const struct method *m = call->method;
-    bool ok = m->gate == GATE_USER ||
-              (m->gate == GATE_SITE_ADMIN && actor_is_site_admin(call->actor)) ||
-              (m->gate == GATE_SERVER_ADMIN && actor_is_server_admin(call->actor));
-    if (ok)
-        return E_OK;
-    tx_refuse(&call->tx, m->refusal, "Only %s administrators may call this method.",
-              m->gate == GATE_SERVER_ADMIN ? "server" : "site and server");
-    call->tx.fault.check = "role";
-    call->tx.fault.expected = m->row->allowed_to;
-    call->tx.fault.found = role_name(call->actor->role);
-    return m->refusal;
-}
-
-/* JSON where the type says so, or says nothing of XML and the text is JSON's. */
-static bool is_json(const char *type, const char *body, size_t len)
-{
-    if (type && strcasestr(type, "json"))
-        return true;
-    if (type && strcasestr(type, "xml"))
-        return false;
-    size_t at = 0;
-    while (at < len && strchr(" \t\r\n", body[at]) && body[at])
-        at++;
-    return at < len && body[at] == '{';
-}
-
-static enum err read_document(struct call *call, const char *type, const char *body, size_t len,
-                              const struct doc_limits *limits)
-{
-    struct el *root;
-    if (len == 0)
-        return E_OK;
-    enum err err = is_json(type, body, len)
-                       ? json_read(call->tx.arena, body, len, limits, &root, &call->tx.fault)
-                       : xml_read(call->tx.arena, body, len, limits, &root, &call->tx.fault);
-    if (!err)
-        call->in = root;
-    return err;
-}
-
-static bool is_blank(const char *bytes, size_t len)
-{
-    size_t at = 0;
-    while (at < len && (bytes[at] == ' ' || (bytes[at] >= '\t' && bytes[at] <= '\r')))
-        at++;
-    return at == len;
-}
-
-/* The document beside a file may be empty or absent: what it must hold is asked for
- * by the handler. It may name each row of the file. */
-static enum err read_parts(struct call *call)
-{
-    static const struct doc_limits limits = {.depth = 64, .nodes = 2000000};
-    const char *type = http_header(call->http, "Content-Type");
-    size_t len = call->body.len;
-    enum err err =
-        call->body.fd < 0
-            ? multipart_read(call->tx.arena, type, call->body.bytes, len, &multipart_limits_default,
-                             &call->parts, &call->tx.fault)
-            : multipart_read_mapped(call->tx.arena, type, call->body.bytes, len,
-                                    &multipart_limits_default, &call->parts, &call->tx.fault);
-    const struct part *payload = err ? NULL : part_find(call->parts, "request_payload");
-    if (!payload)
-        return err;
-    const char *document = part_bytes(payload, &len);
-    if (is_blank(document, len))
-        return E_OK;
-    if (len > call->config->body_limit)
-        return tx_refuse(&call->tx, E400000, "The part request_payload is too large.");
-    return read_document(call, payload->type, document, len, &limits);
-}
-
-struct mapping {
-    void *at;
-    size_t len;
-};
-
-static void unmap(void *thing)
-{
-    const struct mapping *mapping = thing;
-    munmap(mapping->at, mapping->len);
-}
-
-/* A large body lies in a file, which is read as if it were in memory. */
-static enum err map_body(struct call *call)
-{
-    uint64_t len;
-    if (!http_body_file(call->http, &call->body.fd, &len)) {
-        call->body.fd = -1;
-        call->body.bytes = http_body(call->http, &call->body.len);
-        return E_OK;
-    }
-    call->body.len = (size_t)len;
-    void *at = mmap(NULL, call->body.len, PROT_READ, MAP_PRIVATE, call->body.fd, 0);
-    if (at == MAP_FAILED)
-        return tx_refuse(&call->tx, E500000, "The body of the request cannot be read back.");
-    struct mapping *mapping = arena_alloc(call->tx.arena, sizeof *mapping);
-    *mapping = (struct mapping){at, call->body.len};
-    arena_on_free(call->tx.arena, unmap, mapping);
-    call->body.bytes = at;
-    return E_OK;
-}
-
-static enum err read_body(struct call *call)
-{
-    enum err err = map_body(call);
-    if (err)
-        return err;
-    if (call->method->has_parts) {
-        err = read_parts(call);
-        if (err == E400000)
-            err = call->tx.fault.err = call->method->malformed;
-        return err;
-    }
-    if (strcmp(call->method->row->request, "none") == 0)
-        return E_OK;
-    return read_document(call, http_header(call->http, "Content-Type"), call->body.bytes,
-                         call->body.len, &doc_limits_default);
-}
-
-static enum err check_caller(struct call *call)
-{
-    if (call->method->gate == GATE_ANYONE)
-        return E_OK;
-    enum err err = check_session(call);
-    if (!err)
-        err = check_scope(call);
-    if (!err)
-        err = check_site(call);
-    return err ? err : check_role(call);
-}
-
 static enum err pass_gate(struct call *call)
 {
-    enum err err = check_caller(call);
+    enum err err = gate_check(call);
     if (err || call->method->handler->starts == STARTS_SLOWLY)
         return err;
-    return read_body(call);
+    return body_read(call);
 }
 
 /* ---- steps and lanes */
@@ -548,7 +96,7 @@ static bool run_on_lane(struct lane_job *job, struct db *db)
     /* What went well is recorded in the same commit, where the engine has the
      * recorder ride along. */
     if (!call->err && !call->next && lanes_abilities(call->config->lanes) & DB_ONE_WRITER)
-        record(call, true);
+        answer_record(call, true);
     return call->err == E_OK;
 }
 
@@ -616,7 +164,7 @@ static void run_here(struct call *call)
 
 static enum err body_then_handler(struct call *call)
 {
-    enum err err = read_body(call);
+    enum err err = body_read(call);
     return err ? err : call->method->handler->run(call);
 }
 
@@ -641,7 +189,7 @@ static void begin_here(struct call *call)
         finish(call, err);
         return;
     }
-    if (send_kept(call))
+    if (answer_kept(call))
         return;
     call->step = call->method->handler->run;
     switch (call->method->handler->starts) {
@@ -833,7 +381,7 @@ static enum err refuse_caller(struct call *call)
     if (err || (!local && http_header(call->http, "X-Tableau-Auth")))
         return err;
     call->tx.db = local ? lanes_reader(call->config->lanes) : NULL;
-    return local && !call->tx.db ? E_OK : check_caller(call);
+    return local && !call->tx.db ? E_OK : gate_check(call);
 }
 
 static enum err refuse_as(struct call *call, int status)
