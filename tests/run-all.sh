@@ -58,12 +58,13 @@ unit() {
 
 # Tests on PostgreSQL beside all others: a core for each.
 api() {
-    local status=0 options="-q -rs -p no:cacheprovider"
+    local status=0 options="-q -rsfE --tb=short -p no:cacheprovider"
     export EASEL_BINARY="$PWD/$SAN/easel"
     "$PYTHON" -m pytest $options -k "not postgres" tests/api >"$log/first" 2>&1 &
     "$PYTHON" -m pytest $options -k postgres tests/api >"$log/second" 2>&1 || status=$?
     wait $! || status=$?
     cat "$log/second" "$log/first"
+    grep -h "^FAILED \|^ERROR \|^[0-9].* in [0-9]" "$log/second" "$log/first"
     return $status
 }
 

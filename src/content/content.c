@@ -31,6 +31,7 @@ const struct content_limits content_limits_default = {
     .attributes = 256,
     .tag = 4 * MIB,
     .kept = 32 * MIB,
+    .name = 1000,
     .sheets = 10000,
     .fields = 100000,
     .connections = 10000,

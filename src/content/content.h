@@ -63,6 +63,7 @@ struct content_limits {
     size_t attributes;     /* of one element */
     size_t tag;            /* bytes from '<' to '>' */
     size_t kept;           /* bytes of names, formulas, descriptions that are kept */
+    size_t name;           /* bytes of the name of a sheet or a data source */
     size_t sheets, fields; /* fields: of all data sources together */
     size_t connections;    /* of all data sources together */
     size_t thumbnails;     /* bytes of pictures kept in all; more are left out, not refused */

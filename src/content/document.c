@@ -213,6 +213,15 @@ static bool origin_open(struct reader *r, struct xmlscan *scan)
 
 /* ---- data sources */
 
+/* What the repository finds things by has bounds. `name` may be NULL. */
+static bool name_fits(struct reader *r, struct xmlscan *scan, const char *name)
+{
+    if (!name || strlen(name) <= r->limits->name)
+        return true;
+    xmlscan_refuse(scan, "a name of more than %zu bytes", r->limits->name);
+    return false;
+}
+
 static bool datasource_open(struct reader *r, struct xmlscan *scan)
 {
     if (r->content->datasource_count == r->limits->connections) {
@@ -224,6 +233,8 @@ static bool datasource_open(struct reader *r, struct xmlscan *scan)
     if (!d->name && r->is_datasource)
         d->name = xmlscan_attr(scan, "name");
     d->caption = or_null(xmlscan_attr(scan, "caption"));
+    if (!name_fits(r, scan, d->name) || !name_fits(r, scan, d->caption))
+        return false;
     d->version = xmlscan_attr(scan, "version");
     d->parameters = d->name && strcmp(d->name, "Parameters") == 0;
     APPEND(r->content->datasources, r->last_datasource, d);
@@ -251,6 +262,8 @@ static bool root_datasource_open(struct reader *r, struct xmlscan *scan)
 static bool location_open(struct reader *r, struct xmlscan *scan)
 {
     const char *id = or_null(xmlscan_attr(scan, "id")), *site = or_null(xmlscan_attr(scan, "site"));
+    if (!name_fits(r, scan, id))
+        return false;
     if (r->is_datasource) {
         r->content->origin_url = id;
         r->content->origin_site = site;
@@ -494,6 +507,8 @@ static bool add_sheet(struct reader *r, struct xmlscan *scan, enum content_sheet
         xmlscan_refuse(scan, "a sheet without a name");
         return false;
     }
+    if (!name_fits(r, scan, name))
+        return false;
     if (r->content->sheet_count++ == r->limits->sheets) {
         xmlscan_refuse(scan, "more than %zu sheets", r->limits->sheets);
         return false;

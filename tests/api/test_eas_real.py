@@ -1,6 +1,7 @@
 """Real identity providers: oidc-provider (node) and Glewlwyd, started and configured
 here on loopback; the access tokens that they issue sign in."""
 
+import fcntl
 import gzip
 import json
 import os
@@ -117,7 +118,10 @@ def node():
     """oidc-provider, installed out of the lock file where it is not yet."""
     if not shutil.which("node") or not shutil.which("npm"):
         pytest.skip("node and npm are not installed")
-    if not (NODE_FOLDER / "node_modules" / "oidc-provider").is_dir():
+    with open(NODE_FOLDER / "package-lock.json") as alone:  # of the suites that run at a time
+        fcntl.flock(alone, fcntl.LOCK_EX)
+        if (NODE_FOLDER / "node_modules" / ".package-lock.json").exists():  # npm's last file
+            return
         done = subprocess.run(["npm", "ci", "--no-audit", "--no-fund"], cwd=NODE_FOLDER,
                               capture_output=True, text=True, timeout=600)
         if done.returncode:

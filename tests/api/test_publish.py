@@ -190,3 +190,17 @@ def test_a_port_that_is_not_given_is_any(org):
         source = reply.doc["datasource"]["id"]
         found = org.admin.ok("GET", f"{org.admin.site}/datasources/{source}/connections").doc
         assert found["connections"]["connection"][0]["userName"] == user, port
+
+
+@pytest.mark.parametrize("length, status", [(1000, 201), (1001, 400), (8000, 400)])
+def test_long_names_of_sheets_and_data_sources(org, fmt, length, status):
+    """As long as an index takes them on either engine."""
+    name = "n" * length
+    for data in (workbook_bytes([name]),
+                 workbook_bytes(["One"]).replace(b"caption='Sales'", f"caption='{name}'".encode())):
+        assert name.encode() in data
+        reply = publish_reply(org.admin, "workbook", "w.twb", data, {"name": unique("w")}, fmt=fmt)
+        assert reply.status == status, reply
+        if status == 400:
+            check_refusal(reply, 400011)
+            assert "a name of more than 1000 bytes" in reply.detail

@@ -720,6 +720,7 @@ static void test_limits(void **state)
         {"good/bom.twb", "The document, line 1, column 1: a tag of more than", LIMIT(tag), 40, 10},
         {"sheets.twb", "The document, line ", LIMIT(kept), 4000, 500},
         {"sheets.twb", "The document, line ", LIMIT(sheets), 9, 8},
+        {"sheets.twb", "The document, line ", LIMIT(name), 100, 3},
         {"sheets.twb", "The document, line ", LIMIT(fields), 6, 5},
         {"sheets.twb", "The document, line ", LIMIT(connections), 4, 3},
         {"good/flow.tfl", "The flow's document has ", LIMIT(flow), 4000, 1000},
