@@ -429,7 +429,7 @@ def test_names_that_there_are_not(org, project, fmt):
     check_refusal(append(org.admin, {**item, "name": unique("none")}, sample(STORE), fmt=fmt), 404004)
     elsewhere = {**item, "project": {"id": new_project(org.admin)}}
     check_refusal(append(org.admin, elsewhere, sample(STORE), fmt=fmt), 404004)
-    check_refusal(append(org.admin, {**item, "name": ""}, sample(STORE), fmt=fmt), 400000)
+    check_refusal(append(org.admin, {**item, "name": ""}, sample(STORE), fmt=fmt), 400019)
     assert append(org.admin, {**item, "name": item["name"].upper()}, sample(STORE)).status == 201
 
 
