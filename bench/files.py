@@ -11,6 +11,7 @@ from process import LOAD_CORE, SERVER_CORE, Server, free_port, installed, on_cor
 
 MIB = 1 << 20
 SIZE_MIB, PIECE_MIB = 1024, 64
+DOWNLOADS = 5
 DOCUMENT = ("<?xml version='1.0'?><datasource formatted-name='large' version='18.1'>"
             "<connection class='textscan' filename='x.csv'/></datasource>")
 BOUNDARY = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"  # as long as clients make them
@@ -121,11 +122,13 @@ class Files:
         figure.add(SIZE_MIB / (time.monotonic() - began))
 
     def measure_download(self, figure, url):
+        """Several times over, as one alone is over within a second."""
         wait_for_quiet()
         began = time.monotonic()
         with on_core(LOAD_CORE):
-            self.curl(url, "-o", os.devnull)
-        figure.add(SIZE_MIB / (time.monotonic() - began))
+            for _ in range(DOWNLOADS):
+                self.curl(url, "-o", os.devnull)
+        figure.add(DOWNLOADS * SIZE_MIB / (time.monotonic() - began))
 
 
 def add(bench):
@@ -134,9 +137,9 @@ def add(bench):
     bench.add("files cp", f"{size}: cp, then sha256sum", "MiB/s", files.measure_reference)
     bench.add("files publish", f"{size}: published in pieces of {PIECE_MIB} MiB", "MiB/s",
               files.measure_publish)
-    bench.add("files nginx", f"{size}: nginx sends it", "MiB/s", lambda figure:
+    bench.add("files nginx", f"{size}: nginx sends it, five times", "MiB/s", lambda figure:
               files.measure_download(figure, f"http://127.0.0.1:{files.nginx.port}/file"))
-    bench.add("files download", f"{size}: Download Data Source", "MiB/s", lambda figure:
+    bench.add("files download", f"{size}: Download Data Source, five times", "MiB/s", lambda figure:
               files.measure_download(figure, files.rest(f"datasources/{files.item}/content")))
 
 

@@ -147,6 +147,10 @@ each. A run with a single answer that is not 2xx, or a lost connection, fails.
 - **Start**: from the start of the process to the first whole answer of
   serverinfo, asked every 0.2 ms, with 10,000 users, 1,000 projects and 100
   connected apps in the repository; memory one second after that answer.
+- **1 GiB**: a .tdsx of one stored entry, sent by curl in 16 blocks of 64 MiB and then
+  published, which reads the whole package; all of it durable. Beside it `cp` of the file
+  (not synced) and `sha256sum` of it. A download by curl, beside nginx, which serves the
+  same file by sendfile.
 - **Projects**: a page of 100, as an administrator, out of 1,000 and out of
   1,000,000 projects: the first page, and one in the middle.
 - **Users**: first pages of lists of 1,000 and of 1,000,000 users (four roles in
