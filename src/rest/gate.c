@@ -50,12 +50,7 @@ static const char *listed(struct arena *arena, const char *scopes)
 
 bool call_has_scope(const struct call *call, const char *name)
 {
-    const char *scopes = call->session->scopes ? call->session->scopes : "";
-    size_t len = strlen(name);
-    for (const char *at = scopes; (at = strstr(at, name)); at += len)
-        if ((at == scopes || at[-1] == ' ') && (!at[len] || at[len] == ' '))
-            return true;
-    return false;
+    return scope_listed(call->session->scopes, name);
 }
 
 enum err call_refuse_scope(struct call *call, const char *expected)

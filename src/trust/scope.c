@@ -121,6 +121,18 @@ void scope_add_list(const struct scopes *scopes, struct scope_set *set, const ch
     }
 }
 
+bool scope_listed(const char *names, const char *name)
+{
+    size_t wanted = strlen(name);
+    for (names = names ? names : ""; *names;) {
+        size_t len = strcspn(names, " ");
+        if (len == wanted && memcmp(names, name, len) == 0)
+            return true;
+        names += len + (names[len] == ' ');
+    }
+    return false;
+}
+
 bool scope_known(const struct scopes *scopes, const char *name)
 {
     bool found;

@@ -27,6 +27,8 @@ void scopes_free(struct scopes **scopes);
 void scope_add(const struct scopes *scopes, struct scope_set *set, const char *name, size_t len);
 /* Adds what each name of a list admits; names are separated by single spaces. */
 void scope_add_list(const struct scopes *scopes, struct scope_set *set, const char *names);
+/* True where the name is among those of such a list; NULL is an empty one. */
+bool scope_listed(const char *names, const char *name);
 /* True where the method (its number in the table) is admitted. */
 static inline bool scope_admits(const struct scope_set *set, size_t method)
 {

@@ -67,6 +67,29 @@ static size_t method_of(const char *text)
     return (size_t)(row - rows);
 }
 
+/* ---- lists of names */
+
+static void names_are_found_whole(void **state)
+{
+    (void)state;
+    static const char list[] = "tableau:a:read tableau:b:* tableau:c:read,tableau:d:read";
+    assert_true(scope_listed(list, "tableau:a:read"));
+    assert_true(scope_listed(list, "tableau:b:*"));
+    assert_true(scope_listed(list, "tableau:c:read,tableau:d:read"));
+    static const char *const others[] = {"tableau:a",
+                                         "a:read",
+                                         "tableau:b:read",
+                                         "tableau:c:read",
+                                         "tableau:d:read",
+                                         "TABLEAU:A:READ",
+                                         "",
+                                         " "};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(scope_listed(list, others[i]));
+    assert_false(scope_listed(NULL, "tableau:a:read"));
+    assert_false(scope_listed("", "tableau:a:read"));
+}
+
 /* ---- what a scope admits */
 
 static void count_item(void *context, const char *item, size_t len)
@@ -345,6 +368,7 @@ int main(void)
         cmocka_unit_test(other_names_grant_nothing),
         cmocka_unit_test(long_names_and_nul_grant_nothing),
         cmocka_unit_test(lists_are_unions),
+        cmocka_unit_test(names_are_found_whole),
         cmocka_unit_test(least_by_example),
         cmocka_unit_test(least_is_least),
         cmocka_unit_test(least_writes_no_more_than_there_is_room_for),
