@@ -1,7 +1,6 @@
 /* upload.c: see upload.h. */
 #include "domain/upload.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/ident.h"
@@ -134,16 +133,6 @@ enum err upload_append(struct tx *tx, const struct actor *actor, const char *id,
     return stmt_step(stmt) == DB_DONE ? E_OK : tx_broken(tx);
 }
 
-/* A piece out of the columns blob_id, size_bytes and fresh_at, which are the first. */
-static struct blob piece_of(struct stmt *stmt)
-{
-    struct blob piece = {.size = (uint64_t)stmt_get_int(stmt, 1),
-                         .stored_at = stmt_get_int(stmt, 2),
-                         .fresh = stmt_get_int(stmt, 2) != 0};
-    snprintf(piece.id, sizeof piece.id, "%s", stmt_get_text(stmt, 0));
-    return piece;
-}
-
 enum err upload_pieces(struct tx *tx, const struct upload *upload, struct blob **pieces_r,
                        size_t *count_r)
 {
@@ -162,7 +151,7 @@ enum err upload_pieces(struct tx *tx, const struct upload *upload, struct blob *
         number = stmt_get_int(stmt, 3);
         if (missing < 0 && number > expected + (*count_r == 0)) /* some count from 1 */
             missing = number - 1;
-        (*pieces_r)[(*count_r)++] = piece_of(stmt);
+        tx_blob(stmt, 0, &(*pieces_r)[(*count_r)++]);
     }
     if (got != DB_DONE)
         return tx_broken(tx);
@@ -184,7 +173,7 @@ static enum err read_pieces(struct tx *tx, struct stmt *stmt, struct blob **piec
     while ((got = stmt_step(stmt)) == DB_ROW) {
         if (*count_r == room)
             *pieces_r = arena_widen(tx->arena, *pieces_r, &room, sizeof **pieces_r);
-        (*pieces_r)[(*count_r)++] = piece_of(stmt);
+        tx_blob(stmt, 0, &(*pieces_r)[(*count_r)++]);
     }
     return got == DB_DONE ? E_OK : tx_broken(tx);
 }

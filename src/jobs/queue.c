@@ -1,8 +1,6 @@
 /* queue.c: see queue.h. */
 #include "jobs/queue.h"
 
-#include <stdio.h>
-
 #include "base/arena.h"
 #include "base/buf.h"
 #include "store/tx.h"
@@ -18,16 +16,6 @@ static const char *const STATUS[] = {
 static bool done(struct stmt *stmt)
 {
     return stmt_step(stmt) == DB_DONE;
-}
-
-/* Out of the columns FRESH_BLOB, from that one on. */
-static struct blob blob_of(struct stmt *stmt, int column)
-{
-    struct blob blob = {.size = (uint64_t)stmt_get_int(stmt, column + 1),
-                        .stored_at = stmt_get_int(stmt, column + 2),
-                        .fresh = stmt_get_int(stmt, column + 2) != 0};
-    snprintf(blob.id, sizeof blob.id, "%s", stmt_get_text(stmt, column));
-    return blob;
 }
 
 /* Whether a query answers a row. */
@@ -112,14 +100,15 @@ enum held queue_claim(struct tx *tx, const char *node, int64_t lease_until,
     stmt_int(stmt, 3, lease_until);
     bind_kinds(stmt, kinds, count, 4);
     enum db_result got = stmt_step(stmt);
-    if (got == DB_ROW)
-        *claim_r = (struct claim){tx_text(tx, stmt, 0),
-                                  tx_text(tx, stmt, 1),
-                                  tx_text(tx, stmt, 2),
-                                  tx_text(tx, stmt, 3),
-                                  node,
-                                  stmt_get_int(stmt, 4),
-                                  blob_of(stmt, 5)};
+    if (got == DB_ROW) {
+        *claim_r = (struct claim){.id = tx_text(tx, stmt, 0),
+                                  .site_id = tx_text(tx, stmt, 1),
+                                  .user_id = tx_text(tx, stmt, 2),
+                                  .kind = tx_text(tx, stmt, 3),
+                                  .node = node,
+                                  .attempt = stmt_get_int(stmt, 4)};
+        tx_blob(stmt, 5, &claim_r->blob);
+    }
     stmt_reset(stmt);
     return got == DB_ROW ? HELD : got == DB_DONE ? NOT_HELD : HELD_UNKNOWN;
 }
@@ -246,7 +235,9 @@ static bool find_blob(struct tx *tx, const char *id, struct blob *blob_r)
     struct stmt *stmt = db_prepare(tx->db, "SELECT " FRESH_BLOB " FROM job WHERE id = ?1");
     stmt_text(stmt, 1, id);
     enum db_result got = stmt_step(stmt);
-    *blob_r = got == DB_ROW ? blob_of(stmt, 0) : (struct blob){.size = 0};
+    *blob_r = (struct blob){.size = 0};
+    if (got == DB_ROW)
+        tx_blob(stmt, 0, blob_r);
     stmt_reset(stmt);
     return got == DB_ROW || got == DB_DONE;
 }

@@ -1,9 +1,22 @@
 /* tx.c: see tx.h. */
 #include "store/tx.h"
 
+#include <stdio.h>
+
+#include "store/blob.h"
+
 const char *tx_text(struct tx *tx, struct stmt *stmt, int column)
 {
     return arena_strdup(tx->arena, stmt_get_text(stmt, column));
+}
+
+void tx_blob(struct stmt *stmt, int column, struct blob *blob_r)
+{
+    int64_t fresh_at = stmt_get_int(stmt, column + 2);
+    *blob_r = (struct blob){.size = (uint64_t)stmt_get_int(stmt, column + 1),
+                            .stored_at = fresh_at,
+                            .fresh = fresh_at != 0};
+    snprintf(blob_r->id, sizeof blob_r->id, "%s", stmt_get_text(stmt, column));
 }
 
 int64_t tx_serials(struct tx *tx, const char *series, int64_t count)

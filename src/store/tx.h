@@ -22,6 +22,11 @@ struct tx {
 /* A column's text, kept in tx->arena; NULL for NULL. */
 const char *tx_text(struct tx *tx, struct stmt *stmt, int column);
 
+struct blob;
+/* Out of three columns from that one on: the id of a blob, its size, and when it was stored
+ * where it was fresh (blob_fresh_at). */
+void tx_blob(struct stmt *stmt, int column, struct blob *blob_r);
+
 /* The next number of a series ("project", "site" ...), from 1; 0 where the
  * repository failed. Serials order rows by creation and never repeat. */
 int64_t tx_serial(struct tx *tx, const char *series);
