@@ -54,7 +54,7 @@ static enum err check_tasks_scope(struct call *call)
 static enum err datasource_update_call(struct call *call)
 {
     enum err err = check_tasks_scope(call);
-    return err ? err : item_update(call, &DATASOURCES, ITEM_CHANGED, NULL);
+    return err ? err : item_update(call, &DATASOURCES, ITEM_CHANGED);
 }
 
 const struct handler rest_datasource_update = {datasource_update_call, STARTS_WRITING, false};

@@ -41,7 +41,7 @@ const struct handler rest_flow_get = {flow_get_call, STARTS_READING, true};
 
 static enum err flow_update_call(struct call *call)
 {
-    return item_update(call, &FLOWS, ITEM_CHANGED, NULL);
+    return item_update(call, &FLOWS, ITEM_CHANGED);
 }
 
 const struct handler rest_flow_update = {flow_update_call, STARTS_WRITING, false};

@@ -92,8 +92,7 @@ enum err item_get(struct call *call, const struct item_kind *kind)
     return err ? err : kind->write(call, doc_child(call->out, kind->element), &item, ITEM_WHOLE);
 }
 
-enum err item_update(struct call *call, const struct item_kind *kind, enum item_parts parts,
-                     struct el **el_r)
+enum err item_update(struct call *call, const struct item_kind *kind, enum item_parts parts)
 {
     const struct el *el;
     struct content_item item;
@@ -115,10 +114,7 @@ enum err item_update(struct call *call, const struct item_kind *kind, enum item_
                                   &change, &item);
     if (err)
         return err;
-    struct el *written = doc_child(call->out, kind->element);
-    if (el_r)
-        *el_r = written;
-    return kind->write(call, written, &item, parts);
+    return kind->write(call, doc_child(call->out, kind->element), &item, parts);
 }
 
 enum err item_delete(struct call *call, const struct item_kind *kind)

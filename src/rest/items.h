@@ -33,9 +33,8 @@ struct item_kind {
 enum err items_list(struct call *call, const struct item_kind *kind);
 enum err items_list_of_user(struct call *call, const struct item_kind *kind);
 enum err item_get(struct call *call, const struct item_kind *kind);
-/* *el_r (may be NULL): the element of the answer, which holds `parts`. */
-enum err item_update(struct call *call, const struct item_kind *kind, enum item_parts parts,
-                     struct el **el_r);
+/* The answer holds `parts` of the item. */
+enum err item_update(struct call *call, const struct item_kind *kind, enum item_parts parts);
 enum err item_delete(struct call *call, const struct item_kind *kind);
 
 /* An attribute of the request that is true or false: -1 where it is absent. E400000. */

@@ -103,8 +103,7 @@ static enum err workbook_update_call(struct call *call)
     bool views;
     enum err err = item_query_flag(call, "includeViewAccelerationStatus", E400000, &views);
     return err ? err
-               : item_update(call, &WORKBOOKS, views ? ITEM_CHANGED_ACCELERATED : ITEM_CHANGED,
-                             NULL);
+               : item_update(call, &WORKBOOKS, views ? ITEM_CHANGED_ACCELERATED : ITEM_CHANGED);
 }
 
 const struct handler rest_workbook_update = {workbook_update_call, STARTS_WRITING, false};
